@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "../core/random.h"
+#include "../core/registry.h"
 
 namespace ldm {
 
@@ -137,5 +138,7 @@ at::Tensor Sequential::forward(const at::Tensor& x) {
   for (auto& layer : layers_) h = layer->forward(h);
   return h;
 }
+
+REGISTER("torch.nn.Identity", Identity);
 
 }  // namespace ldm

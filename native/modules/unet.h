@@ -1,0 +1,43 @@
+// The denoising U-Net of latent diffusion: ldm.modules.diffusionmodules.openaimodel.UNetModel.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "layers.h"
+#include "timestep_sequential.h"
+
+namespace ldm {
+
+/// The U-Net that predicts noise (or x0) from a noisy latent and a timestep (Ho et al. 2020, Dhariwal & Nichol 2021,
+/// conditioned by cross-attention as in Rombach et al. 2022).
+///
+/// Methods: `forward` {x, timesteps, context?, y?} -> {out}.
+class UNetModel : public Module {
+ public:
+  explicit UNetModel(const Value& params);
+
+  /// @param x [n, in_channels, ...] with `dims` spatial dimensions
+  /// @param timesteps [n], integer or fractional
+  /// @param context [n, tokens, context_dim] for a U-Net with spatial transformers, else undefined
+  /// @param y [n] class labels (int64) if and only if the U-Net has num_classes, else undefined
+  /// @return [n, out_channels, ...], or [n, n_embed, ...] logits when the U-Net predicts codebook indices
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& context, const at::Tensor& y);
+
+  int64_t inChannels() const { return inChannels_; }
+  int64_t outChannels() const { return outChannels_; }
+  bool classConditional() const { return labelEmb_ != nullptr; }
+
+ private:
+  int64_t inChannels_, outChannels_, modelChannels_;
+  std::shared_ptr<Sequential> timeEmbed_;
+  std::shared_ptr<Embedding> labelEmb_;
+  std::shared_ptr<ModuleList<TimestepEmbedSequential>> inputBlocks_;
+  std::shared_ptr<TimestepEmbedSequential> middleBlock_;
+  std::shared_ptr<ModuleList<TimestepEmbedSequential>> outputBlocks_;
+  std::shared_ptr<Sequential> out_;
+  std::shared_ptr<Sequential> idPredictor_;
+};
+
+}  // namespace ldm
