@@ -43,8 +43,10 @@ at::Tensor Conv::forward(const at::Tensor& x) {
       return at::conv1d(x, weight, bias, options_.stride, options_.padding);
     case 2:
       return at::conv2d(x, weight, bias, options_.stride, options_.padding);
-    default:
-      return at::conv3d(x, weight, bias, options_.stride, options_.padding);
+    default: {
+      const int64_t stride = options_.stride;
+      return at::conv3d(x, weight, bias, {options_.strideDepth ? stride : 1, stride, stride}, options_.padding);
+    }
   }
 }
 std::shared_ptr<Conv> Conv::zeroed() {
@@ -89,7 +91,8 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps, bool float32)
 }
 at::Tensor GroupNorm::forward(const at::Tensor& x) {
   if (float32_ && x.scalar_type() != at::kFloat)
-    return at::group_norm(x.to(at::kFloat), groups_, weight.to(at::kFloat), bias.to(at::kFloat), eps_).to(x.scalar_type());
+    return at::group_norm(x.to(at::kFloat), groups_, weight.to(at::kFloat), bias.to(at::kFloat), eps_)
+        .to(x.scalar_type());
   return at::group_norm(x, groups_, weight, bias, eps_);
 }
 

@@ -31,7 +31,8 @@ struct ConvOptions {
   int64_t stride = 1;
   int64_t padding = 0;
   bool bias = true;
-  int64_t dims = 2;  ///< 1, 2 or 3 spatial dimensions
+  int64_t dims = 2;         ///< 1, 2 or 3 spatial dimensions
+  bool strideDepth = true;  ///< with dims 3: whether the stride applies to the first spatial dimension too
 };
 
 /// nn.Conv1d/2d/3d: weight [out, in, k...], bias [out].

@@ -1,0 +1,75 @@
+// After Dhariwal & Nichol 2021 (guided-diffusion), as ldm/modules/diffusionmodules/openaimodel.py has it.
+#include "res_block.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "../core/autograd.h"
+#include "unet_resample.h"
+
+namespace ldm::unet {
+
+ResBlock::ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, const ResBlockOptions& options,
+                   Resampling resampling)
+    : scaleShiftNorm_(options.scaleShiftNorm), checkpoint_(options.checkpoint) {
+  const ConvOptions same{.padding = 1, .dims = options.dims};
+  inLayers_ = std::make_shared<Sequential>();
+  inLayers_->append(std::make_shared<GroupNorm>(32, channels, 1e-5, true));
+  inLayers_->append(Activation::silu());
+  inLayers_->append(std::make_shared<Conv>(channels, outChannels, 3, same));
+  child("in_layers", inLayers_);
+
+  if (resampling == Resampling::Up)
+    resample_ = std::make_shared<Upsample>(channels, false, options.dims, channels);
+  else if (resampling == Resampling::Down)
+    resample_ = std::make_shared<Downsample>(channels, false, options.dims, channels);
+
+  embLayers_ = std::make_shared<Sequential>();
+  embLayers_->append(Activation::silu());
+  embLayers_->append(std::make_shared<Linear>(embChannels, scaleShiftNorm_ ? 2 * outChannels : outChannels));
+  child("emb_layers", embLayers_);
+
+  outLayers_ = std::make_shared<Sequential>();
+  outLayers_->append(std::make_shared<GroupNorm>(32, outChannels, 1e-5, true));
+  outLayers_->append(Activation::silu());
+  outLayers_->append(std::make_shared<Dropout>(options.dropout));
+  outLayers_->append(std::make_shared<Conv>(outChannels, outChannels, 3, same)->zeroed());
+  child("out_layers", outLayers_);
+
+  if (outChannels != channels)
+    skip_ =
+        child("skip_connection", std::make_shared<Conv>(channels, outChannels, 1, ConvOptions{.dims = options.dims}));
+}
+
+at::Tensor ResBlock::forward(const at::Tensor& x, const at::Tensor& emb) {
+  if (!checkpoint_ || !at::GradMode::is_enabled()) return compute(x, emb);
+  // The graph keeps this block alive: its backward pass computes the block again.
+  return ldm::checkpoint([this, self = shared_from_this()](
+                             const std::vector<at::Tensor>& inputs) { return compute(inputs[0], inputs[1]); },
+                         {x, emb}, parameters());
+}
+
+at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
+  Sequential& in = *inLayers_;
+  Sequential& out = *outLayers_;
+  at::Tensor h = in[1].forward(in[0].forward(x));
+  at::Tensor residual = x;
+  if (resample_) {
+    h = resample_->forward(h);
+    residual = resample_->forward(x);
+  }
+  h = in[2].forward(h);
+
+  at::Tensor condition = embLayers_->forward(emb).to(h.scalar_type());
+  while (condition.dim() < h.dim()) condition = condition.unsqueeze(-1);
+  if (scaleShiftNorm_) {
+    const auto scaleAndShift = condition.chunk(2, 1);
+    h = out[0].forward(h) * (1 + scaleAndShift[0]) + scaleAndShift[1];
+  } else {
+    h = out[0].forward(h + condition);
+  }
+  for (size_t i = 1; i < out.size(); ++i) h = out[i].forward(h);
+  return (skip_ ? skip_->forward(residual) : residual) + h;
+}
+
+}  // namespace ldm::unet

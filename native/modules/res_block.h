@@ -1,0 +1,40 @@
+// ldm.modules.diffusionmodules.openaimodel.ResBlock.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "layers.h"
+#include "timestep_sequential.h"
+
+namespace ldm::unet {
+
+/// Whether a residual block also changes the spatial size.
+enum class Resampling { None, Up, Down };
+
+struct ResBlockOptions {
+  double dropout = 0;
+  int64_t dims = 2;
+  bool scaleShiftNorm = false;  ///< the embedding scales and shifts (FiLM) instead of being added
+  bool checkpoint = false;      ///< recompute in the backward pass, where dropout draws anew, as in the reference
+};
+
+/// Two normalised 3x3 convolutions around the timestep embedding, with a residual connection.
+class ResBlock : public TimestepBlock {
+ public:
+  ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, const ResBlockOptions& options,
+           Resampling resampling = Resampling::None);
+
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& emb) override;
+
+ private:
+  at::Tensor compute(const at::Tensor& x, const at::Tensor& emb);
+
+  bool scaleShiftNorm_, checkpoint_;
+  std::shared_ptr<Sequential> inLayers_, embLayers_, outLayers_;
+  std::shared_ptr<Layer> resample_;  ///< has no parameters: h and x share it
+  std::shared_ptr<Conv> skip_;       ///< null: the identity
+};
+
+}  // namespace ldm::unet

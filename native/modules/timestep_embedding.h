@@ -1,0 +1,17 @@
+// Sinusoidal embedding of timesteps: ldm.modules.diffusionmodules.util.timestep_embedding.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace ldm {
+
+/// Cosines, then sines, of t at `dim / 2` frequencies that fall geometrically from 1 to 1 / maxPeriod (exclusive); an
+/// odd `dim` gets a last column of zeros.
+/// @param timesteps [n], integer or fractional
+/// @return [n, dim] float32
+at::Tensor timestepEmbedding(const at::Tensor& timesteps, int64_t dim, double maxPeriod = 10000);
+
+/// The reference's `repeat_only`: t itself in each of `dim` columns, in its own dtype.
+at::Tensor repeatedTimesteps(const at::Tensor& timesteps, int64_t dim);
+
+}  // namespace ldm

@@ -1,0 +1,103 @@
+// After ldm/modules/diffusionmodules/openaimodel.py (adapted there from guided-diffusion, Dhariwal & Nichol 2021).
+//
+// Departures: `use_checkpoint` also decides for attention and transformer blocks, which the reference always recomputes
+// in the backward pass (same numbers: there is no dropout inside). A channel_mult that does not start with 1 is refused
+// when the U-Net is built; the reference fails in its last convolution.
+#include "unet.h"
+
+#include <ATen/ATen.h>
+
+#include "../core/registry.h"
+#include "timestep_embedding.h"
+#include "unet_builder.h"
+
+namespace ldm {
+
+namespace {
+
+unet::UNetOptions readOptions(const Value& params) {
+  unet::UNetOptions options(params);
+  options.useSpatialTransformer = params.boolean("use_spatial_transformer");
+  options.transformerDepth = params.integer("transformer_depth");
+  options.legacy = params.boolean("legacy");
+  if (params.has("context_dim")) options.contextDim = params.integer("context_dim");
+  if (options.useSpatialTransformer != options.contextDim.has_value())
+    invalid(options.useSpatialTransformer
+                ? "'use_spatial_transformer' needs the width of the condition in 'context_dim'"
+                : "'context_dim' is given, so 'use_spatial_transformer' must be true");
+  if (options.channelMult.front() != 1)
+    invalid("The first entry of 'channel_mult' must be 1, but is " + std::to_string(options.channelMult.front()));
+  return options;
+}
+
+}  // namespace
+
+UNetModel::UNetModel(const Value& params) {
+  const unet::UNetOptions options = readOptions(params);
+  inChannels_ = options.inChannels;
+  outChannels_ = options.outChannels;
+  modelChannels_ = options.modelChannels;
+  unet::UNetBuilder builder(options);
+  timeEmbed_ = child("time_embed", builder.timeEmbedding());
+  if (params.has("num_classes"))
+    labelEmb_ = child("label_emb", std::make_shared<Embedding>(params.integer("num_classes"), builder.timeEmbedDim()));
+  inputBlocks_ = child("input_blocks", builder.inputBlocks());
+  middleBlock_ = child("middle_block", builder.middleBlock());
+  outputBlocks_ = child("output_blocks", builder.outputBlocks());
+
+  const auto normalization = [&] { return std::make_shared<GroupNorm>(32, builder.channels, 1e-5, true); };
+  out_ = std::make_shared<Sequential>();
+  out_->append(normalization());
+  out_->append(Activation::silu());
+  out_->append(std::make_shared<Conv>(modelChannels_, outChannels_, 3, ConvOptions{.padding = 1, .dims = options.dims})
+                   ->zeroed());
+  child("out", out_);
+  if (params.has("n_embed")) {
+    idPredictor_ = std::make_shared<Sequential>();
+    idPredictor_->append(normalization());
+    idPredictor_->append(
+        std::make_shared<Conv>(modelChannels_, params.integer("n_embed"), 1, ConvOptions{.dims = options.dims}));
+    child("id_predictor", idPredictor_);
+  }
+
+  method("forward", [this](const Value& args) -> Value {
+    return Map{
+        {"out", forward(args.tensor("x"), args.tensor("timesteps"), args.optTensor("context"), args.optTensor("y"))}};
+  });
+}
+
+at::Tensor UNetModel::forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& context,
+                              const at::Tensor& y) {
+  if (x.dim() < 3 || x.size(1) != inChannels_)
+    invalid("The U-Net needs an input of shape [n, " + std::to_string(inChannels_) + ", ...], but received " +
+            Value(x).describe());
+  if (y.defined() != (labelEmb_ != nullptr))
+    invalid(labelEmb_ ? "The U-Net is class-conditional (num_classes): it needs class labels 'y'"
+                      : "The U-Net has no num_classes, but class labels 'y' were given");
+  const at::ScalarType type = timeEmbed_->parameters().front().scalar_type();
+  at::Tensor emb = timeEmbed_->forward(timestepEmbedding(timesteps, modelChannels_).to(type));
+  if (labelEmb_) {
+    if (y.dim() != 1 || y.size(0) != x.size(0))
+      invalid("Class labels must have shape [" + std::to_string(x.size(0)) + "], but received " + Value(y).describe());
+    emb = emb + labelEmb_->forward(y);
+  }
+
+  at::Tensor h = x.to(type);
+  std::vector<at::Tensor> skips;
+  for (const auto& block : *inputBlocks_) {
+    h = block->forward(h, emb, context);
+    skips.push_back(h);
+  }
+  h = middleBlock_->forward(h, emb, context);
+  for (const auto& block : *outputBlocks_) {
+    h = at::cat({h, skips.back()}, 1);
+    skips.pop_back();
+    h = block->forward(h, emb, context);
+  }
+  poll();
+  return (idPredictor_ ? idPredictor_ : out_)->forward(h).to(x.scalar_type());
+}
+
+REGISTER("ldm.modules.diffusionmodules.openaimodel.UNetModel", UNetModel);
+
+}  // namespace ldm
