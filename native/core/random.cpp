@@ -28,7 +28,8 @@ Value tapeToValue(const std::vector<std::pair<std::string, at::Tensor>>& items) 
 
 }  // namespace
 
-void RandomSource::skip(const std::string& kind, at::IntArrayRef shape, const at::TensorOptions& options, double param) {
+void RandomSource::skip(const std::string& kind, at::IntArrayRef shape, const at::TensorOptions& options,
+                        double param) {
   if (kind == "randn")
     randn(shape, options);
   else if (kind == "rand")
@@ -69,7 +70,8 @@ at::Tensor GeneratorSource::randn(at::IntArrayRef shape, const at::TensorOptions
 at::Tensor GeneratorSource::rand(at::IntArrayRef shape, const at::TensorOptions& options) {
   return at::rand(shape, generator_, options);
 }
-at::Tensor GeneratorSource::randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) {
+at::Tensor GeneratorSource::randint(int64_t low, int64_t high, at::IntArrayRef shape,
+                                    const at::TensorOptions& options) {
   return at::randint(low, high, shape, generator_, options.dtype(at::kLong));
 }
 at::Tensor GeneratorSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
@@ -89,9 +91,10 @@ TapeSource::TapeSource(std::vector<Item> items) : items_(std::move(items)) {
 
 at::Tensor TapeSource::take(const char* kind, at::IntArrayRef shape, const at::TensorOptions& options) {
   if (next_ >= items_.size())
-    throw LdmError("ERR_TAPE", "The tape holds " + std::to_string(items_.size()) + " random draws, but a further " + kind +
-                                   " of shape " + shapeText(shape) + " is needed");
-  const auto& [found, tensor] = items_[next_];
+    throw LdmError("ERR_TAPE", "The tape holds " + std::to_string(items_.size()) + " random draws, but a further " +
+                                   kind + " of shape " + shapeText(shape) + " is needed");
+  const auto& [found, numbers] = items_[next_];
+  const at::Tensor& tensor = numbers.get();
   if (found != kind || tensor.sizes() != shape)
     throw LdmError("ERR_TAPE", "Draw " + std::to_string(next_) + " of the tape is a " + found + " of shape " +
                                    shapeText(tensor.sizes()) + ", but a " + kind + " of shape " + shapeText(shape) +
@@ -123,7 +126,7 @@ void TapeSource::finish() const {
   if (next_ != items_.size())
     throw LdmError("ERR_TAPE", "The tape has " + std::to_string(items_.size() - next_) + " of " +
                                    std::to_string(items_.size()) + " random draws left over; the next is a " +
-                                   items_[next_].first + " of shape " + shapeText(items_[next_].second.sizes()));
+                                   items_[next_].first + " of shape " + shapeText(items_[next_].second.get().sizes()));
 }
 
 // ---------------------------------------------------------------------------------------------------- recorder

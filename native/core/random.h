@@ -1,10 +1,12 @@
 // One random source: every random number of the library comes from here, so that runs can be seeded, recorded and
-// replayed (docs/architecture.md, "One random source"). No other file calls at::randn, at::rand, at::dropout and the like.
+// replayed (docs/architecture.md, "One random source"). No other file calls at::randn, at::rand, at::dropout and the
+// like.
 #pragma once
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,7 +56,8 @@ class GeneratorSource : public RandomSource {
 /// Replays given tensors in call order; checks kind and shape; `finish` checks that none is left over.
 class TapeSource : public RandomSource {
  public:
-  using Item = std::pair<std::string, at::Tensor>;
+  /// Kind and numbers; the numbers may still be in computation.
+  using Item = std::pair<std::string, std::shared_future<at::Tensor>>;
   explicit TapeSource(std::vector<Item> items);
 
   at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options) override;

@@ -1,0 +1,127 @@
+#include "executor.h"
+
+#include <ATen/Parallel.h>
+
+#include <cstdlib>
+#include <map>
+
+namespace ldm {
+
+namespace {
+
+int defaultThreads() {
+  if (const char* text = std::getenv("LDM_NUM_THREADS")) {
+    int n = std::atoi(text);
+    if (n > 0) return n;
+  }
+  return at::get_num_threads();
+}
+
+std::string keyOf(const at::Device& device) { return device.str(); }
+
+}  // namespace
+
+std::shared_ptr<Executor> Executor::of(const at::Device& device) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<Executor>> all;
+  std::lock_guard<std::mutex> lock(mutex);
+  auto& slot = all[keyOf(device)];
+  auto existing = slot.lock();
+  if (existing) return existing;
+  auto made = std::make_shared<Executor>(device);
+  slot = made;
+  return made;
+}
+
+Executor::Executor(at::Device device)
+    : device_(device), wantedThreads_(defaultThreads()), thread_([this] { loop(); }) {}
+
+Executor::~Executor() {
+  cancel([](const Job&) { return true; });
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Executor::post(std::shared_ptr<Job> job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!stop_) {
+      queue_.push_back(std::move(job));
+      wake_.notify_one();
+      return;
+    }
+  }
+  if (job->drop) job->drop();
+}
+
+void Executor::release(std::shared_ptr<void> thing) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  released_.push_back(std::move(thing));
+  wake_.notify_one();
+}
+
+void Executor::purge() {
+  cancel([](const Job& job) { return job.cancelled->load(); });
+}
+
+void Executor::cancel(const std::function<bool(const Job&)>& match) {
+  std::vector<std::shared_ptr<Job>> dropped;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (running_ && match(*running_)) running_->cancelled->store(true);
+    std::deque<std::shared_ptr<Job>> kept;
+    for (auto& job : queue_) {
+      if (match(*job)) {
+        job->cancelled->store(true);
+        dropped.push_back(job);
+      } else {
+        kept.push_back(job);
+      }
+    }
+    queue_.swap(kept);
+  }
+  for (auto& job : dropped)
+    if (job->drop) job->drop();
+}
+
+size_t Executor::pending() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return queue_.size() + (running_ ? 1 : 0);
+}
+
+void Executor::loop() {
+  int threads = 0;
+  for (;;) {
+    std::shared_ptr<Job> job;
+    std::vector<std::shared_ptr<void>> garbage;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return stop_ || !queue_.empty() || !released_.empty(); });
+      garbage.swap(released_);
+      if (!queue_.empty()) {
+        job = queue_.front();
+        queue_.pop_front();
+        running_ = job;
+      } else if (stop_ && garbage.empty()) {
+        return;
+      }
+    }
+    garbage.clear();
+    if (!job) continue;
+    if (int wanted = wantedThreads_; wanted != threads) {
+      threads = wanted;
+      at::set_num_threads(threads);
+    }
+    job->run();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      running_.reset();
+    }
+  }
+}
+
+}  // namespace ldm

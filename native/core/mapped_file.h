@@ -1,0 +1,56 @@
+// A file mapped into memory, and tensors that view it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "object.h"
+
+namespace ldm {
+
+/// A private (copy on write), read-only-on-disk mapping of a whole file.
+class MappedFile : public Object {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile() override;
+
+  char* data() const { return data_; }
+  size_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  char* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// Bytes of a mapped file.
+struct MappedRange {
+  std::shared_ptr<MappedFile> file;
+  size_t offset = 0;
+  size_t bytes = 0;
+
+  /// Tells the kernel that the pages are not needed for now, so that a large file does not stay resident.
+  void drop() const;
+};
+
+struct MappedTensorSpec {
+  int64_t byteOffset = 0;
+  int64_t storageNumel = 0;
+  int64_t storageOffset = 0;
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+  at::ScalarType dtype = at::kFloat;
+  bool bigEndian = false;
+};
+
+/// Checks the spec against the file (ERR_CHECKPOINT) and returns the bytes that the tensor spans.
+MappedRange rangeOf(const std::shared_ptr<MappedFile>& file, const MappedTensorSpec& spec);
+
+/// A view of the file where alignment and byte order allow it, else a copy.
+at::Tensor tensorFromFile(const std::shared_ptr<MappedFile>& file, const MappedTensorSpec& spec);
+
+}  // namespace ldm
