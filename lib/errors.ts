@@ -52,7 +52,10 @@ export class LdmError extends Error {
 
   /** True for any LdmError, also for one from another copy of this library or from another worker. */
   static is(value: unknown): value is LdmError {
-    return value instanceof Error && typeof (value as { code?: unknown }).code === 'string' &&
-      (value.name === 'LdmError' || value.name === 'AbortError');
+    return (
+      value instanceof Error &&
+      typeof (value as { code?: unknown }).code === 'string' &&
+      (value.name === 'LdmError' || value.name === 'AbortError')
+    );
   }
 }

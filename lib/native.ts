@@ -135,7 +135,11 @@ export interface Native {
   /** [sync] Copies `data` (length = product of shape). */
   fromData(data: ArrayBufferView, shape: readonly number[], dtype: DType, device: string): NativeTensor;
   /** [sync] Queues a tensor function; shapes are checked now. `grad`: record a graph. */
-  op(name: string, args: readonly NativeValue[], options: { grad?: boolean; random?: NativeObject | null }): NativeTensor;
+  op(
+    name: string,
+    args: readonly NativeValue[],
+    options: { grad?: boolean; random?: NativeObject | null },
+  ): NativeTensor;
   /** [async] A typed array of the elements in row-major order. */
   data(tensor: NativeTensor): Promise<TensorData>;
   /** [async] Settles when the tensor is computed; rejects with its error. */

@@ -195,7 +195,10 @@ export class Tensor {
   /** The value of a tensor of one element. */
   async item(): Promise<number> {
     if (this.numel !== 1)
-      throw new LdmError('ERR_INVALID_ARGUMENT', `Expected a tensor of one element but this one has shape [${this.shape}]`);
+      throw new LdmError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected a tensor of one element but this one has shape [${this.shape}]`,
+      );
     using t = this.to({ dtype: 'float64', device: 'cpu' });
     return Number((await t.data())[0]);
   }
@@ -392,7 +395,10 @@ function flatten(data: NestedNumbers, depth: number, flat: number[], shape: numb
     return;
   }
   if (!Array.isArray(data))
-    throw new LdmError('ERR_INVALID_ARGUMENT', `Expected numbers, nested arrays or a typed array but received ${typeof data}`);
+    throw new LdmError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected numbers, nested arrays or a typed array but received ${typeof data}`,
+    );
   if (shape.length === depth) {
     if (flat.length) throw new LdmError('ERR_INVALID_ARGUMENT', 'Expected nested arrays of equal depth');
     shape.push(data.length);

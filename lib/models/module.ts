@@ -38,9 +38,7 @@ export class Module {
   /** Calls a native method by name; tensors in arguments and results are wrapped. @internal */
   async call(method: string, args: Record<string, unknown> = {}, options?: CallOptions): Promise<any> {
     const grad = gradEnabled();
-    return wrapTensors(
-      await job(options, { grad }, (o) => native().call(this.native, method, unwrapTensors(args), o)),
-    );
+    return wrapTensors(await job(options, { grad }, (o) => native().call(this.native, method, unwrapTensors(args), o)));
   }
 
   /** Training mode for the whole tree (dropout, batch statistics). */
@@ -84,7 +82,8 @@ export class Module {
     const report = await job(undefined, {}, () =>
       native().load(this.native, entries, { requireAll: strict, requireShapes: true }),
     );
-    const wrong = report.mismatched.length > 0 || (strict && (report.missing.length > 0 || report.unexpected.length > 0));
+    const wrong =
+      report.mismatched.length > 0 || (strict && (report.missing.length > 0 || report.unexpected.length > 0));
     if (wrong) throw new LdmError('ERR_MISSING_KEYS', describeReport(report, strict, options.source));
     return report;
   }
