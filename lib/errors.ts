@@ -9,6 +9,8 @@
  * - `ERR_DATA`: a data set or an image cannot be read.
  * - `ERR_FILE`: a file does not exist or cannot be read or written.
  * - `ERR_MISSING_WEIGHTS`: weights that have to be downloaded first (LPIPS) are not there.
+ * - `ERR_DOWNLOAD`: a file could not be downloaded, or what arrived is not what it should be.
+ * - `ERR_SETUP`: set-up lacks something (a compiler, libtorch, a Python); the message says what to do.
  * - `ERR_NATIVE_LOAD`: the addon or libtorch cannot be loaded.
  * - `ERR_DEVICE`: a device was asked for that is not there.
  * - `ERR_OUT_OF_MEMORY`: memory ran out on the device.
@@ -29,6 +31,8 @@ export type LdmErrorCode =
   | 'ERR_DATA'
   | 'ERR_FILE'
   | 'ERR_MISSING_WEIGHTS'
+  | 'ERR_DOWNLOAD'
+  | 'ERR_SETUP'
   | 'ERR_NATIVE_LOAD'
   | 'ERR_DEVICE'
   | 'ERR_OUT_OF_MEMORY'
