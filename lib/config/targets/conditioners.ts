@@ -1,0 +1,59 @@
+/** Conditioning stages (ldm/modules/encoders/modules.py). */
+import type { z } from 'zod';
+import { registerTarget } from '../table';
+import { count, flag, number, oneOf, options, rate, text } from '../types';
+
+export const classEmbedder = options({
+  embed_dim: count(),
+  n_classes: count().default(1000),
+  /** Key of the label in a batch. */
+  key: text().default('class'),
+});
+export type ClassEmbedderParams = z.input<typeof classEmbedder>;
+
+const transformer = {
+  /** Width. */
+  n_embed: count(),
+  /** Depth. */
+  n_layer: count(),
+  max_seq_len: count().default(77),
+};
+export const transformerEmbedder = options({ ...transformer, vocab_size: count() });
+export const bertEmbedder = options({
+  ...transformer,
+  vocab_size: count().default(30522),
+  /** Tokenize text; without it the condition is already token ids. */
+  use_tokenizer: flag().default(true),
+  embedding_dropout: rate().default(0),
+});
+export const spatialRescaler = options({
+  n_stages: count().default(1),
+  method: oneOf('nearest', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area').default('bilinear'),
+  multiplier: number().positive().default(0.5),
+  in_channels: count().default(3),
+  /** When given, a 1x1 convolution maps the channels. */
+  out_channels: count().nullable().default(null),
+  bias: flag().default(false),
+});
+const clipText = options({
+  version: text().default('ViT-L/14'),
+  max_length: count().default(77),
+  n_repeat: count().default(1),
+  normalize: flag().default(true),
+});
+const clipImage = options({ model: text(), jit: flag().default(false), antialias: flag().default(false) });
+/** Stable Diffusion 1.x: the text model of `transformers`. */
+const transformersClipText = options({
+  version: text().default('openai/clip-vit-large-patch14'),
+  max_length: count().default(77),
+});
+
+// The device of a condition is the model's: the reference's `device` says nothing here.
+const conditioner = { family: 'conditioner', ignored: ['device'] } as const;
+registerTarget('ldm.modules.encoders.modules.ClassEmbedder', classEmbedder, { family: 'conditioner' });
+registerTarget('ldm.modules.encoders.modules.TransformerEmbedder', transformerEmbedder, conditioner);
+registerTarget('ldm.modules.encoders.modules.BERTEmbedder', bertEmbedder, conditioner);
+registerTarget('ldm.modules.encoders.modules.SpatialRescaler', spatialRescaler, { family: 'conditioner' });
+registerTarget('ldm.modules.encoders.modules.FrozenCLIPTextEmbedder', clipText, conditioner);
+registerTarget('ldm.modules.encoders.modules.FrozenClipImageEmbedder', clipImage, conditioner);
+registerTarget('ldm.modules.encoders.modules.FrozenCLIPEmbedder', transformersClipText, conditioner);

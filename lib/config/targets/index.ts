@@ -1,0 +1,11 @@
+/** Every file of targets registers itself when it is imported; a new file is one line here. */
+import './architecture';
+import './autoencoders';
+import './callbacks';
+import './conditioners';
+import './data';
+import './diffusion';
+import './identity';
+import './losses';
+import './schedulers';
+import './unets';

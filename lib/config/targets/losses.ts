@@ -1,0 +1,59 @@
+/** Losses of the autoencoders (ldm/modules/losses, taming/modules/losses). */
+import type { z } from 'zod';
+import { registerTarget } from '../table';
+import { count, flag, integer, number, oneOf, options, weight } from '../types';
+
+const adversarial = {
+  /** Global step at which the discriminator begins to count. */
+  disc_start: integer(0),
+  /** The reference keeps it and does not use it. */
+  pixelloss_weight: number().default(1),
+  disc_num_layers: integer(0).default(3),
+  disc_in_channels: count().default(3),
+  /** 0 switches the discriminator off. */
+  disc_factor: number().default(1),
+  disc_weight: number().default(1),
+  /** 0 switches LPIPS off: then its weights are not needed. */
+  perceptual_weight: weight().default(1),
+  /** ActNorm in place of BatchNorm. */
+  use_actnorm: flag().default(false),
+  /** The discriminator sees the condition beside the image. */
+  disc_conditional: flag().default(false),
+};
+const ganLoss = oneOf('hinge', 'vanilla').default('hinge');
+
+export const lpipsWithDiscriminator = options({
+  ...adversarial,
+  logvar_init: number().default(0),
+  kl_weight: number().default(1),
+  disc_loss: ganLoss,
+});
+export type LPIPSWithDiscriminatorParams = z.input<typeof lpipsWithDiscriminator>;
+
+const tamingVqLoss = options({
+  ...adversarial,
+  codebook_weight: number().default(1),
+  disc_ndf: count().default(64),
+  disc_loss: ganLoss,
+});
+const ldmVqLoss = options({
+  ...tamingVqLoss.shape,
+  /** Size of the codebook: when given, its perplexity and use are logged. */
+  n_classes: count().nullable().default(null),
+  perceptual_loss: oneOf('lpips').default('lpips'),
+  pixel_loss: oneOf('l1', 'l2').default('l1'),
+});
+
+const loss = { family: 'loss' } as const;
+registerTarget('ldm.modules.losses.LPIPSWithDiscriminator', lpipsWithDiscriminator, loss);
+registerTarget('ldm.modules.losses.contperceptual.LPIPSWithDiscriminator', lpipsWithDiscriminator, {
+  ...loss,
+  aliasOf: 'ldm.modules.losses.LPIPSWithDiscriminator',
+});
+registerTarget('taming.modules.losses.vqperceptual.VQLPIPSWithDiscriminator', tamingVqLoss, loss);
+registerTarget('ldm.modules.losses.vqperceptual.VQLPIPSWithDiscriminator', ldmVqLoss, loss);
+registerTarget('ldm.modules.losses.contperceptual.DummyLoss', options({}), loss);
+registerTarget('taming.modules.losses.vqperceptual.DummyLoss', options({}), {
+  ...loss,
+  aliasOf: 'ldm.modules.losses.contperceptual.DummyLoss',
+});

@@ -1,0 +1,78 @@
+/** The U-Nets (ldm/modules/diffusionmodules/openaimodel.py). */
+import { z } from 'zod';
+import { registerTarget } from '../table';
+import { count, counts, flag, integer, listOf, oneOf, options, rate } from '../types';
+
+const common = {
+  /** The reference keeps it and does not use it (except for the attention pool of EncoderUNetModel). */
+  image_size: count(),
+  in_channels: count(),
+  /** Width of the first level. */
+  model_channels: count(),
+  out_channels: count(),
+  num_res_blocks: integer(0),
+  /** Downsampling factors (not sizes) at which attention stands. */
+  attention_resolutions: listOf(integer(1)),
+  dropout: rate().default(0),
+  /** Width of each level as a multiple of `model_channels`. */
+  channel_mult: counts().default([1, 2, 4, 8]),
+  /** Learned convolutions for up- and downsampling. */
+  conv_resample: flag().default(true),
+  /** 1, 2 or 3 spatial dimensions. */
+  dims: integer(1).max(3).default(2),
+  /** Recompute activations in the backward pass. */
+  use_checkpoint: flag().default(false),
+  use_fp16: flag().default(false),
+  /** Channels of an attention head; -1: use `num_heads`. */
+  num_head_channels: integer(-1).default(-1),
+  /** -1: as `num_heads`. */
+  num_heads_upsample: integer(-1).default(-1),
+  /** FiLM-like use of the time embedding. */
+  use_scale_shift_norm: flag().default(false),
+  resblock_updown: flag().default(false),
+  use_new_attention_order: flag().default(false),
+};
+const conditional = {
+  /** Number of classes of the embedded label `y`. */
+  num_classes: count().nullable().default(null),
+  use_spatial_transformer: flag().default(false),
+  transformer_depth: count().default(1),
+  /** Channels of the cross-attention context. */
+  context_dim: z.union([count(), counts()], 'expected an integer of at least 1').nullable().default(null),
+  /** Size of a codebook: the network then predicts its indices. */
+  n_embed: count().nullable().default(null),
+  legacy: flag().default(true),
+};
+
+type Widths = { model_channels: number; channel_mult: number[] };
+const groupsFit = (params: Widths) =>
+  params.model_channels % 32 === 0 && params.channel_mult.every((mult) => (params.model_channels * mult) % 32 === 0);
+const groups = {
+  error: 'has to be a multiple of 32, as its product with each value of channel_mult (the norms have 32 groups)',
+  path: ['model_channels'],
+};
+
+export const unetModel = options({ ...common, ...conditional, num_heads: integer(-1).default(-1) })
+  .refine((params) => params.num_heads !== -1 || params.num_head_channels !== -1, {
+    error: 'either num_heads or num_head_channels has to be given',
+    path: ['num_heads'],
+  })
+  .refine((params) => params.use_spatial_transformer === (params.context_dim !== null), {
+    error: 'use_spatial_transformer and context_dim belong together: give both or neither',
+    path: ['use_spatial_transformer'],
+  })
+  .refine(groupsFit, groups);
+export type UNetModelParams = z.input<typeof unetModel>;
+
+export const encoderUNetModel = options({
+  ...common,
+  num_heads: integer(1).default(1),
+  pool: oneOf('adaptive', 'attention', 'spatial', 'spatial_v2').default('adaptive'),
+}).refine(groupsFit, groups);
+
+registerTarget('ldm.modules.diffusionmodules.openaimodel.UNetModel', unetModel, { family: 'network' });
+// The classifier is made from a U-Net's params, of which it swallows what it has no use for.
+registerTarget('ldm.modules.diffusionmodules.openaimodel.EncoderUNetModel', encoderUNetModel, {
+  family: 'network',
+  ignored: Object.keys(conditional),
+});

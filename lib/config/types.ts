@@ -1,0 +1,66 @@
+/** The words that target schemas are written in. */
+import { z } from 'zod';
+import { checkNode, checkValue, type ResolvedNode } from './resolve';
+import type { Family, ParamsSchema } from './table';
+
+/** An integer, from `minimum` on. */
+export const integer = (minimum?: number) => {
+  const error = minimum === undefined ? 'expected an integer' : `expected an integer of at least ${minimum}`;
+  return z.int(error).min(minimum ?? Number.MIN_SAFE_INTEGER, error);
+};
+/** A count: an integer of at least 1. */
+export const count = () => integer(1);
+export const number = () => z.number();
+/** A factor or weight of a loss; negative ones make no sense. */
+export const weight = () => z.number().min(0);
+/** A probability below 1, such as a dropout rate. */
+export const rate = () => z.number().min(0).lt(1);
+export const flag = () => z.boolean();
+export const text = () => z.string();
+export const listOf = <T extends z.ZodType>(item: T) => z.array(item);
+/** A list of counts with at least one. */
+export const counts = () => z.array(count()).min(1);
+export const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) => z.enum(words);
+/** Anything: for values that are handed on to something that checks them itself. */
+export const anything = () => z.unknown();
+
+/** An object of options: unknown keys are errors. */
+export const options = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
+
+/** A nested object of options that are no target, such as `ddconfig`, with suggestions for its own keys. */
+export function section<T extends ParamsSchema>(schema: T, ignored: readonly string[] = []) {
+  return z.unknown().transform((value, context): z.output<T> => {
+    const used =
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).filter(([key]) => !ignored.includes(key)))
+        : value;
+    const checked = checkValue(schema, used, ignored);
+    if (checked.value) return checked.value as z.output<T>;
+    for (const { path, message } of checked.problems) context.addIssue({ code: 'custom', path: [...path], message });
+    return z.NEVER;
+  });
+}
+
+/** A nested `{target, params}` node of one of the families, resolved. */
+export function node(...families: Family[]) {
+  return z.unknown().transform((value, context): ResolvedNode => {
+    const checked = checkNode(value, families);
+    if (checked.value) return checked.value;
+    for (const { path, message } of checked.problems) context.addIssue({ code: 'custom', path: [...path], message });
+    return z.NEVER;
+  });
+}
+
+/** A node, or one of some words such as `__is_unconditional__`. */
+export function nodeOr<const W extends string>(words: readonly W[], ...families: Family[]) {
+  return z.unknown().transform((value, context): ResolvedNode | W => {
+    if (words.includes(value as W)) return value as W;
+    const checked = checkNode(value, families);
+    if (checked.value) return checked.value;
+    for (const { path, message } of checked.problems) {
+      const hint = path.length === 0 ? `, or one of ${words.map((word) => `"${word}"`).join(', ')}` : '';
+      context.addIssue({ code: 'custom', path: [...path], message: message + hint });
+    }
+    return z.NEVER;
+  });
+}
