@@ -1,8 +1,9 @@
 /** The public interface of node-ldm. One line per file, sorted. */
 export { cacheFolder } from './cache';
 export * from './checkpoint';
+export * from './config';
 export { LdmError, type LdmErrorCode } from './errors';
 export { type CallOptions, noGrad, type RandomSource } from './job';
-export { type CreateOptions, Module } from './models/module';
+export * from './models';
 export { Generator, Recorder, Tape, type TapeItem } from './random';
 export { type DType, Tensor, type TensorData, type TensorOptions } from './tensor';
