@@ -1,3 +1,6 @@
 /** Every typed model; each file registers its class for its target. One line a file, sorted. */
+export * from './class-embedder';
+export * from './encoder-unet-model';
 export * from './module';
 export * from './registry';
+export * from './unet-model';

@@ -117,7 +117,8 @@ std::map<std::string, TensorOp> makeOps() {
   ops["eq"] = binary([](auto x, auto y) { return x.eq(y); }, [](auto x, auto y) { return x.eq(y); });
   ops["matmul"] = {[](const List& a) { return self(a).matmul(arg(a, 1).asTensor("other")); }};
   ops["neg"] = unary([](auto x) { return x.neg(); });
-  ops["abs"] = unary([](auto x) { return x.abs(); });
+  // libtorch's abs has no shape function for the meta device
+  ops["abs"] = unary([](auto x) { return x.is_meta() ? at::empty_like(x) : x.abs(); });
   ops["sqrt"] = unary([](auto x) { return x.sqrt(); });
   ops["exp"] = unary([](auto x) { return x.exp(); });
   ops["log"] = unary([](auto x) { return x.log(); });

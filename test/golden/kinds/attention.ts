@@ -1,0 +1,105 @@
+/** attention_modules: the parts of transformers and attention layers one by one, with deterministic weights. */
+import { noGrad } from '../../../lib/job';
+import { createNative, Module } from '../../../lib/models/module';
+import type { NativeValue } from '../../../lib/native';
+import type { Tensor } from '../../../lib/tensor';
+import type { KindHandler } from '../runner/case';
+
+const ATTENTION = 'ldm.modules.attention';
+const OPENAI = 'ldm.modules.diffusionmodules.openaimodel';
+
+interface Part {
+  target: string;
+  params: NativeValue;
+  inputs: readonly string[];
+}
+
+const cross = (params: object): NativeValue => ({
+  query_dim: 32,
+  context_dim: null,
+  heads: 4,
+  dim_head: 8,
+  dropout: 0,
+  ...params,
+});
+const block = (params: object): NativeValue => ({
+  dim: 32,
+  n_heads: 2,
+  d_head: 16,
+  dropout: 0,
+  context_dim: null,
+  gated_ff: true,
+  checkpoint: true,
+  ...params,
+});
+const feedForward = (params: object): NativeValue => ({
+  dim: 32,
+  dim_out: null,
+  mult: 4,
+  glu: false,
+  dropout: 0,
+  ...params,
+});
+
+/** By the tag of the case's outputs and weights. */
+const PARTS: Record<string, Part> = {
+  cross: { target: `${ATTENTION}.CrossAttention`, params: cross({ context_dim: 24 }), inputs: ['tokens', 'context'] },
+  cross_mask: {
+    target: `${ATTENTION}.CrossAttention`,
+    params: cross({ context_dim: 24 }),
+    inputs: ['tokens', 'context', 'mask_u8'],
+  },
+  self: { target: `${ATTENTION}.CrossAttention`, params: cross({ heads: 2, dim_head: 16 }), inputs: ['tokens'] },
+  block: {
+    target: `${ATTENTION}.BasicTransformerBlock`,
+    params: block({ context_dim: 24 }),
+    inputs: ['tokens', 'context'],
+  },
+  block_nocontext: { target: `${ATTENTION}.BasicTransformerBlock`, params: block({}), inputs: ['tokens'] },
+  block_ungated: {
+    target: `${ATTENTION}.BasicTransformerBlock`,
+    params: block({ gated_ff: false }),
+    inputs: ['tokens'],
+  },
+  st: {
+    target: `${ATTENTION}.SpatialTransformer`,
+    params: { in_channels: 32, n_heads: 2, d_head: 16, depth: 1, dropout: 0, context_dim: 24, checkpoint: true },
+    inputs: ['img', 'context'],
+  },
+  ff_glu: { target: `${ATTENTION}.FeedForward`, params: feedForward({ glu: true }), inputs: ['tokens'] },
+  ff: { target: `${ATTENTION}.FeedForward`, params: feedForward({ dim_out: 16, mult: 2 }), inputs: ['tokens'] },
+  linear: {
+    target: `${ATTENTION}.LinearAttention`,
+    params: { dim: 32, heads: 2, dim_head: 16 },
+    inputs: ['img'],
+  },
+  spatial_self: { target: `${ATTENTION}.SpatialSelfAttention`, params: { in_channels: 32 }, inputs: ['img'] },
+  pool: {
+    target: `${OPENAI}.AttentionPool2d`,
+    params: { spacial_dim: 4, embed_dim: 32, num_heads_channels: 16, output_dim: 10 },
+    inputs: ['img'],
+  },
+  tup: {
+    target: `${OPENAI}.TransposedUpsample`,
+    params: { channels: 32, out_channels: 16, ks: 5 },
+    inputs: ['img'],
+  },
+};
+
+/** Names of the native methods' arguments by position. */
+const ARGUMENTS = ['x', 'context', 'mask'];
+
+const attention: KindHandler = async (c) => {
+  for (const [tag, part] of Object.entries(PARTS)) {
+    const module = c.keep(new Module(await createNative(part.target, part.params, { device: c.device })));
+    await c.fillDet(module, `${tag}.`);
+    await module.eval();
+    const shapes = [...(await module.stateDict())].map(([name, tensor]) => [name, tensor.shape]);
+    c.expectEqual(`keys of ${tag}`, Object.fromEntries(shapes), c.meta.keys![tag]);
+    const args = Object.fromEntries(part.inputs.map((name, i) => [ARGUMENTS[i], c.input(name)]));
+    const result: { y: Tensor } = await noGrad(() => module.call('forward', args));
+    await c.out(`${tag}.y`, result.y);
+  }
+};
+
+export default attention;
