@@ -1,0 +1,16 @@
+/** The table of commands, in the order of the help. A new command is one line here and one file beside this. */
+import type { CommandDefinition } from '../command';
+
+export interface CommandEntry {
+  name: string;
+  summary: string;
+  load(): Promise<CommandDefinition>;
+}
+
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'doctor',
+    summary: 'check the installation: what is there, what is needed, what to do',
+    load: async () => (await import('./doctor')).doctor,
+  },
+];

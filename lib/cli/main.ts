@@ -1,0 +1,20 @@
+/** The entry of `bin/ldm.js`. */
+import { reportError } from './errors';
+import { Output } from './output';
+import { createProgram } from './program';
+
+/** Runs the program; the process ends by itself with the exit code, after everything has been written. */
+export async function main(args: readonly string[]): Promise<void> {
+  // `ldm inspect x | head` closes the pipe early: that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+  try {
+    const program = await createProgram(args);
+    if (args.length === 0) program.help();
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    process.exitCode = reportError(error, new Output({ quiet: args.includes('--quiet') }));
+  }
+}
