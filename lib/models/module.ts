@@ -41,6 +41,14 @@ export class Module {
     return wrapTensors(await job(options, { grad }, (o) => native().call(this.native, method, unwrapTensors(args), o)));
   }
 
+  /**
+   * The part of this model at a dotted path such as `loss.perceptual_loss` (torch's `get_submodule`): a second handle of
+   * the same weights. Rejects with ERR_INVALID_ARGUMENT when there is no such part.
+   */
+  async getSubmodule(path: string): Promise<Module> {
+    return new Module((await this.call('submodule', { path })).module);
+  }
+
   /** Training mode for the whole tree (dropout, batch statistics). */
   async train(mode = true): Promise<void> {
     await this.call('train', { mode });

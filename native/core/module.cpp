@@ -17,6 +17,7 @@ Module::Module() {
     requiresGrad(args.boolean("on"));
     return {};
   });
+  method("submodule", [this](const Value& args) -> Value { return Map{{"module", submodule(args.string("path"))}}; });
   method("zeroGrad", [this](const Value&) -> Value {
     for (auto& p : parameters()) p.mutable_grad().reset();
     return {};
@@ -69,6 +70,16 @@ void Module::train(bool mode) {
 
 void Module::requiresGrad(bool on) {
   for (auto& p : parameters()) p.set_requires_grad(on);
+}
+
+std::shared_ptr<Module> Module::submodule(const std::string& path) const {
+  const size_t dot = path.find('.');
+  const std::string head = path.substr(0, dot);
+  for (const auto& [name, module] : children_)
+    if (name == head) return dot == std::string::npos ? module : module->submodule(path.substr(dot + 1));
+  std::string known;
+  for (const auto& [name, module] : children_) known += (known.empty() ? "" : ", ") + name;
+  invalid("There is no submodule '" + head + "'; known are: " + known);
 }
 
 template <class F>

@@ -44,6 +44,8 @@ class Module : public Object {
   at::Device device() const;
 
   const std::vector<std::pair<std::string, std::shared_ptr<Module>>>& children() const { return children_; }
+  /// nn.Module.get_submodule: the descendant at a dotted path such as "loss.perceptual_loss".
+  std::shared_ptr<Module> submodule(const std::string& path) const;
 
   /// Called after the module's state was replaced from outside (checkpoint, EMA swap), for caches.
   virtual void stateChanged() {}

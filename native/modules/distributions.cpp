@@ -65,8 +65,7 @@ at::Tensor DiagonalGaussianDistribution::nll(const at::Tensor& sample, at::IntAr
 
 at::Tensor normalKl(const at::Tensor& mean1, const at::Tensor& logvar1, const at::Tensor& mean2,
                     const at::Tensor& logvar2) {
-  return 0.5 *
-         (-1.0 + logvar2 - logvar1 + at::exp(logvar1 - logvar2) + (mean1 - mean2).pow(2) * at::exp(-logvar2));
+  return 0.5 * (-1.0 + logvar2 - logvar1 + at::exp(logvar1 - logvar2) + (mean1 - mean2).pow(2) * at::exp(-logvar2));
 }
 
 namespace {
@@ -76,8 +75,8 @@ class NormalKl : public Object {
  public:
   explicit NormalKl(const Value&) {
     method("call", [](const Value& args) -> Value {
-      return Map{{"kl", normalKl(args.tensor("mean1"), args.tensor("logvar1"), args.tensor("mean2"),
-                                 args.tensor("logvar2"))}};
+      return Map{
+          {"kl", normalKl(args.tensor("mean1"), args.tensor("logvar1"), args.tensor("mean2"), args.tensor("logvar2"))}};
     });
   }
 };

@@ -12,8 +12,8 @@
 
 namespace ldm {
 
-/// A Gaussian with a diagonal covariance, one per image: the encoder's output [b, 2c, h, w] holds the means in its first
-/// c channels and the logarithms of the variances, clamped to [-30, 20], in the others.
+/// A Gaussian with a diagonal covariance, one per image: the encoder's output [b, 2c, h, w] holds the means in its
+/// first c channels and the logarithms of the variances, clamped to [-30, 20], in the others.
 ///
 /// Departure: noise is drawn on the device of the parameters; the reference draws on the CPU and moves it.
 class DiagonalGaussianDistribution : public Object {

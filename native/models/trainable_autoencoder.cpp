@@ -1,0 +1,61 @@
+#include "trainable_autoencoder.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+namespace ldm {
+
+TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencoder(params) {
+  method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", ganLoss().perceptualReady()}}; });
+  method("trainingStep", [this](const Value& args) -> Value {
+    LossResult r = trainingStep(args.get("batch"), args.integer("optimizerIdx"), args.integer("globalStep"));
+    return Map{{"loss", r.loss}, {"log", r.log}};
+  });
+  method("validationStep", [this](const Value& args) -> Value {
+    return Map{{"log", validationStep(args.get("batch"), args.integer("globalStep"))}};
+  });
+  method("configureOptimizers", [this](const Value& args) -> Value {
+    training_.configure(optimizerGroups(args.number("learningRate")));
+    return {};
+  });
+  method("trainBatch", [this](const Value& args) -> Value {
+    return training_.trainBatch(args, [&](int64_t optimizerIdx) {
+      return trainingStep(args.get("batch"), optimizerIdx, args.integer("globalStep"));
+    });
+  });
+  method("validateBatch", [this](const Value& args) -> Value {
+    at::NoGradGuard guard;
+    return Map{{"log", readScalars(validationStep(args.get("batch"), args.integer("globalStep")))}};
+  });
+  method("setLearningRates", [this](const Value& args) -> Value {
+    training_.setLearningRates(args.numbers("rates"));
+    return {};
+  });
+  method("optimizerStates", [this](const Value&) -> Value { return training_.states(); });
+  method("loadOptimizerStates", [this](const Value& args) -> Value {
+    training_.loadStates(args);
+    return {};
+  });
+  method("logImages", [this](const Value& args) -> Value {
+    at::NoGradGuard guard;
+    return logImages(args.get("batch"), args.boolean("onlyInputs"));
+  });
+}
+
+GanLoss& TrainableAutoencoder::ganLoss() const {
+  auto* loss = dynamic_cast<GanLoss*>(loss_.get());
+  if (!loss)
+    invalid(
+        "This model was built without a training loss (its lossconfig is torch.nn.Identity): it can encode and "
+        "decode but neither train nor validate");
+  return *loss;
+}
+
+std::vector<at::Tensor> joinParameters(std::initializer_list<const Module*> modules) {
+  std::vector<at::Tensor> all;
+  for (const Module* module : modules)
+    for (const auto& p : module->parameters()) all.push_back(p);
+  return all;
+}
+
+}  // namespace ldm

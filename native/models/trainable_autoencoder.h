@@ -1,0 +1,37 @@
+// A first stage that is trained against a discriminator.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "../training/gan_training.h"
+#include "image_autoencoder.h"
+
+namespace ldm {
+
+/// Adds what a training loop calls to ImageAutoencoder: trainingStep, validationStep, configureOptimizers, trainBatch,
+/// validateBatch, setLearningRates, optimizerStates, loadOptimizerStates, logImages, perceptualReady.
+class TrainableAutoencoder : public ImageAutoencoder {
+ protected:
+  explicit TrainableAutoencoder(const Value& params);
+
+  /// The loss, or an error that this model was built without one.
+  GanLoss& ganLoss() const;
+
+  /// The loss of one optimizer's turn, with the logged scalars under their training names.
+  virtual LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) = 0;
+  /// What a validation batch logs.
+  virtual Map validationStep(const Value& batch, int64_t globalStep) = 0;
+  virtual std::vector<GanTraining::Group> optimizerGroups(double learningRate) = 0;
+  /// Pictures by name, [b, 3 or 1, H, W] in about [-1, 1].
+  virtual Map logImages(const Value& batch, bool onlyInputs) = 0;
+
+ private:
+  GanTraining training_;
+};
+
+/// The parameters of several modules in a row, as `list(a.parameters()) + list(b.parameters())`.
+std::vector<at::Tensor> joinParameters(std::initializer_list<const Module*> modules);
+
+}  // namespace ldm

@@ -1,0 +1,118 @@
+#include "autoencoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "../core/registry.h"
+
+namespace ldm {
+
+using autoencoder::Level;
+using autoencoder::MidBlock;
+
+namespace {
+std::shared_ptr<Conv> conv3x3(int64_t in, int64_t out) {
+  return std::make_shared<Conv>(in, out, 3, ConvOptions{.stride = 1, .padding = 1});
+}
+}  // namespace
+
+AutoencoderOptions::AutoencoderOptions(const Value& d)
+    : ch(d.integer("ch")),
+      outCh(d.integer("out_ch")),
+      numResBlocks(d.integer("num_res_blocks")),
+      inChannels(d.integer("in_channels")),
+      resolution(d.integer("resolution")),
+      zChannels(d.integer("z_channels")),
+      chMult(d.ints("ch_mult")),
+      attnResolutions(d.ints("attn_resolutions")),
+      dropout(d.number("dropout")),
+      resampWithConv(d.boolean("resamp_with_conv")),
+      doubleZ(d.boolean("double_z")),
+      givePreEnd(d.boolean("give_pre_end")),
+      tanhOut(d.boolean("tanh_out")),
+      attnType(d.boolean("use_linear_attn") ? "linear" : d.string("attn_type")) {
+  if (chMult.empty()) invalid("Expected at least one level in ch_mult but received an empty list");
+}
+
+bool AutoencoderOptions::attendsAt(int64_t at) const {
+  return std::find(attnResolutions.begin(), attnResolutions.end(), at) != attnResolutions.end();
+}
+
+Encoder::Encoder(const Value& ddconfig) {
+  const AutoencoderOptions o(ddconfig);
+  const int64_t levels = static_cast<int64_t>(o.chMult.size());
+  convIn_ = child("conv_in", conv3x3(o.inChannels, o.ch));
+  child("down", down_);
+  int64_t resolution = o.resolution, width = o.ch;
+  for (int64_t i = 0; i < levels; ++i) {
+    const int64_t out = o.ch * o.chMult[i];
+    auto level = std::make_shared<Level>(Level::Options{.in = width,
+                                                        .out = out,
+                                                        .blocks = o.numResBlocks,
+                                                        .dropout = o.dropout,
+                                                        .attend = o.attendsAt(resolution),
+                                                        .attention = o.attnType});
+    width = o.numResBlocks > 0 ? out : width;
+    if (i != levels - 1) {
+      level->setResample("downsample", std::make_shared<autoencoder::Downsample>(width, o.resampWithConv));
+      resolution /= 2;
+    }
+    down_->append(level);
+  }
+  mid_ = child("mid", std::make_shared<MidBlock>(width, o.dropout, o.attnType));
+  normOut_ = child("norm_out", autoencoder::normalize(width));
+  convOut_ = child("conv_out", conv3x3(width, o.doubleZ ? 2 * o.zChannels : o.zChannels));
+}
+
+at::Tensor Encoder::forward(const at::Tensor& x) {
+  at::Tensor h = convIn_->forward(x);
+  for (const auto& level : *down_) h = level->forward(h);
+  h = mid_->forward(h);
+  return convOut_->forward(at::silu(normOut_->forward(h)));
+}
+
+Decoder::Decoder(const Value& ddconfig) {
+  const AutoencoderOptions o(ddconfig);
+  givePreEnd_ = o.givePreEnd;
+  tanhOut_ = o.tanhOut;
+  const int64_t levels = static_cast<int64_t>(o.chMult.size());
+  int64_t width = o.ch * o.chMult.back();
+  int64_t resolution = o.resolution >> (levels - 1);
+  convIn_ = child("conv_in", conv3x3(o.zChannels, width));
+  mid_ = child("mid", std::make_shared<MidBlock>(width, o.dropout, o.attnType));
+  child("up", up_);
+  // Made from the lowest resolution up (the order of random draws), named from the highest down (the order of keys).
+  std::vector<std::shared_ptr<Level>> made;
+  for (int64_t i = levels - 1; i >= 0; --i) {
+    const int64_t out = o.ch * o.chMult[i];
+    auto level = std::make_shared<Level>(Level::Options{.in = width,
+                                                        .out = out,
+                                                        .blocks = o.numResBlocks + 1,
+                                                        .dropout = o.dropout,
+                                                        .attend = o.attendsAt(resolution),
+                                                        .attention = o.attnType});
+    width = out;
+    if (i != 0) {
+      level->setResample("upsample", std::make_shared<autoencoder::Upsample>(width, o.resampWithConv));
+      resolution *= 2;
+    }
+    made.push_back(level);
+  }
+  for (auto it = made.rbegin(); it != made.rend(); ++it) up_->append(*it);
+  normOut_ = child("norm_out", autoencoder::normalize(width));
+  convOut_ = child("conv_out", conv3x3(width, o.outCh));
+}
+
+at::Tensor Decoder::forward(const at::Tensor& z) {
+  at::Tensor h = mid_->forward(convIn_->forward(z));
+  for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].forward(h);
+  if (givePreEnd_) return h;
+  h = convOut_->forward(at::silu(normOut_->forward(h)));
+  return tanhOut_ ? at::tanh(h) : h;
+}
+
+REGISTER("ldm.modules.diffusionmodules.model.Encoder", Encoder);
+REGISTER("ldm.modules.diffusionmodules.model.Decoder", Decoder);
+
+}  // namespace ldm

@@ -1,0 +1,130 @@
+#include "autoencoder_blocks.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "../core/random.h"
+
+namespace ldm::autoencoder {
+
+namespace {
+constexpr double kEps = 1e-6;
+constexpr int64_t kGroups = 32;
+
+std::shared_ptr<Conv> conv3x3(int64_t in, int64_t out) {
+  return std::make_shared<Conv>(in, out, 3, ConvOptions{.stride = 1, .padding = 1});
+}
+std::shared_ptr<Conv> conv1x1(int64_t in, int64_t out, bool bias = true) {
+  return std::make_shared<Conv>(in, out, 1, ConvOptions{.stride = 1, .padding = 0, .bias = bias});
+}
+}  // namespace
+
+std::shared_ptr<GroupNorm> normalize(int64_t channels) { return std::make_shared<GroupNorm>(kGroups, channels, kEps); }
+
+ResnetBlock::ResnetBlock(const ResnetBlockOptions& o) : dropout_(o.dropout) {
+  norm1_ = child("norm1", normalize(o.in));
+  conv1_ = child("conv1", conv3x3(o.in, o.out));
+  if (o.tembChannels > 0) tembProj_ = child("temb_proj", std::make_shared<Linear>(o.tembChannels, o.out));
+  norm2_ = child("norm2", normalize(o.out));
+  conv2_ = child("conv2", conv3x3(o.out, o.out));
+  if (o.in != o.out)
+    shortcut_ =
+        o.convShortcut ? child("conv_shortcut", conv3x3(o.in, o.out)) : child("nin_shortcut", conv1x1(o.in, o.out));
+}
+at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
+  poll();
+  at::Tensor h = conv1_->forward(at::silu(norm1_->forward(x)));
+  if (temb.defined()) h = h + tembProj_->forward(at::silu(temb)).unsqueeze(-1).unsqueeze(-1);
+  h = ldm::dropout(at::silu(norm2_->forward(h)), dropout_, training());
+  h = conv2_->forward(h);
+  return (shortcut_ ? shortcut_->forward(x) : x) + h;
+}
+
+Upsample::Upsample(int64_t channels, bool withConv) {
+  if (withConv) conv_ = child("conv", conv3x3(channels, channels));
+}
+at::Tensor Upsample::forward(const at::Tensor& x) {
+  at::Tensor h = at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0);
+  return conv_ ? conv_->forward(h) : h;
+}
+
+Downsample::Downsample(int64_t channels, bool withConv) {
+  if (withConv)
+    conv_ = child("conv", std::make_shared<Conv>(channels, channels, 3, ConvOptions{.stride = 2, .padding = 0}));
+}
+at::Tensor Downsample::forward(const at::Tensor& x) {
+  if (!conv_) return at::avg_pool2d(x, {2, 2}, {2, 2});
+  return conv_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}, 0));
+}
+
+AttnBlock::AttnBlock(int64_t channels) {
+  norm_ = child("norm", normalize(channels));
+  q_ = child("q", conv1x1(channels, channels));
+  k_ = child("k", conv1x1(channels, channels));
+  v_ = child("v", conv1x1(channels, channels));
+  projOut_ = child("proj_out", conv1x1(channels, channels));
+}
+at::Tensor AttnBlock::forward(const at::Tensor& x) {
+  poll();
+  const int64_t b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+  at::Tensor normed = norm_->forward(x);
+  at::Tensor q = q_->forward(normed).reshape({b, c, h * w}).transpose(1, 2);
+  at::Tensor k = k_->forward(normed).reshape({b, c, h * w});
+  at::Tensor v = v_->forward(normed).reshape({b, c, h * w});
+  // weights[b, i, j]: how much position i takes from position j
+  at::Tensor weights = at::softmax(at::bmm(q, k) * std::pow(static_cast<double>(c), -0.5), 2);
+  at::Tensor out = at::bmm(v, weights.transpose(1, 2)).reshape({b, c, h, w});
+  return x + projOut_->forward(out);
+}
+
+LinAttnBlock::LinAttnBlock(int64_t channels) {
+  toQkv_ = child("to_qkv", conv1x1(channels, 3 * channels, /*bias=*/false));
+  toOut_ = child("to_out", conv1x1(channels, channels));
+}
+at::Tensor LinAttnBlock::forward(const at::Tensor& x) {
+  poll();
+  const int64_t b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+  auto qkv = toQkv_->forward(x).reshape({b, 3, c, h * w}).unbind(1);
+  at::Tensor context = at::bmm(at::softmax(qkv[1], -1), qkv[2].transpose(1, 2));  // [b, c of k, c of v]
+  at::Tensor out = at::bmm(context.transpose(1, 2), qkv[0]);
+  return toOut_->forward(out.reshape({b, c, h, w}));
+}
+
+std::shared_ptr<Layer> makeAttention(int64_t channels, const std::string& type) {
+  if (type == "vanilla") return std::make_shared<AttnBlock>(channels);
+  if (type == "linear") return std::make_shared<LinAttnBlock>(channels);
+  if (type == "none") return std::make_shared<Identity>();
+  invalid("Expected 'vanilla', 'linear' or 'none' for attn_type but received '" + type + "'");
+}
+
+MidBlock::MidBlock(int64_t channels, double dropout, const std::string& attention) {
+  block1_ =
+      child("block_1",
+            std::make_shared<ResnetBlock>(ResnetBlockOptions{.in = channels, .out = channels, .dropout = dropout}));
+  attn1_ = child("attn_1", makeAttention(channels, attention));
+  block2_ =
+      child("block_2",
+            std::make_shared<ResnetBlock>(ResnetBlockOptions{.in = channels, .out = channels, .dropout = dropout}));
+}
+at::Tensor MidBlock::forward(const at::Tensor& x) { return block2_->forward(attn1_->forward(block1_->forward(x))); }
+
+Level::Level(const Options& o) {
+  child("block", block_);
+  child("attn", attn_);
+  for (int64_t i = 0; i < o.blocks; ++i) {
+    block_->append(std::make_shared<ResnetBlock>(
+        ResnetBlockOptions{.in = i == 0 ? o.in : o.out, .out = o.out, .dropout = o.dropout}));
+    if (o.attend) attn_->append(makeAttention(o.out, o.attention));
+  }
+}
+at::Tensor Level::forward(const at::Tensor& x) {
+  at::Tensor h = x;
+  for (size_t i = 0; i < block_->size(); ++i) {
+    h = (*block_)[i].forward(h);
+    if (attn_->size() > 0) h = (*attn_)[i].forward(h);
+  }
+  return resample_ ? resample_->forward(h) : h;
+}
+
+}  // namespace ldm::autoencoder

@@ -1,0 +1,60 @@
+#include "lpips_with_discriminator.h"
+
+#include <ATen/ATen.h>
+
+#include "../core/registry.h"
+
+namespace ldm {
+
+namespace {
+
+constexpr int64_t kDiscriminatorWidth = 64;
+
+at::Tensor perSample(const at::Tensor& t) { return t.sum() / t.size(0); }
+
+}  // namespace
+
+LPIPSWithDiscriminator::LPIPSWithDiscriminator(const Value& params)
+    : GanLoss(params, kDiscriminatorWidth), klWeight_(params.number("kl_weight")) {
+  logvar_ = parameter("logvar", at::scalar_tensor(params.number("logvar_init"), at::kFloat));
+  method("forward", [this](const Value& args) -> Value {
+    const GanInputs in{.inputs = args.tensor("inputs"),
+                       .reconstructions = args.tensor("reconstructions"),
+                       .cond = args.optTensor("cond"),
+                       .lastLayer = args.optTensor("lastLayer"),
+                       .globalStep = args.integer("globalStep"),
+                       .split = args.string("split")};
+    LossResult r =
+        args.integer("optimizerIdx") == 0
+            ? autoencoderTurn(in, *args.object<DiagonalGaussianDistribution>("posterior"), args.optTensor("weights"))
+            : discriminatorTurn(in);
+    return Map{{"loss", r.loss}, {"log", r.log}};
+  });
+  method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", perceptualReady()}}; });
+}
+
+LossResult LPIPSWithDiscriminator::autoencoderTurn(const GanInputs& in, const DiagonalGaussianDistribution& posterior,
+                                                   const at::Tensor& weights) {
+  at::Tensor rec = reconstruction(in).loss;
+  at::Tensor nllMap = rec / logvar_.exp() + logvar_;
+  at::Tensor nll = perSample(nllMap);
+  at::Tensor weightedNll = weights.defined() ? perSample(weights * nllMap) : nll;
+  at::Tensor kl = perSample(posterior.kl());
+  GeneratorTerm term = generatorTerm(in, nll, /*adaptive=*/discFactor_ > 0);
+  at::Tensor loss = weightedNll + klWeight_ * kl + term.value();
+  const std::string& s = in.split;
+  return {loss,
+          {{s + "/total_loss", loss.detach()},
+           {s + "/logvar", logvar_.detach().clone()},
+           {s + "/kl_loss", kl.detach()},
+           {s + "/nll_loss", nll.detach()},
+           {s + "/rec_loss", rec.detach().mean()},
+           {s + "/d_weight", term.dWeight},
+           {s + "/disc_factor", at::scalar_tensor(term.discFactor, at::kFloat)},
+           {s + "/g_loss", term.gLoss.detach()}}};
+}
+
+REGISTER("ldm.modules.losses.LPIPSWithDiscriminator", LPIPSWithDiscriminator);
+REGISTER("ldm.modules.losses.contperceptual.LPIPSWithDiscriminator", LPIPSWithDiscriminator);
+
+}  // namespace ldm

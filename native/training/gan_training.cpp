@@ -1,0 +1,112 @@
+#include "gan_training.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "../core/autograd.h"
+#include "../core/context.h"
+#include "../core/registry.h"
+
+namespace ldm {
+
+namespace {
+
+/// Lightning's toggle_optimizer: while it lives, only the active optimizer's parameters require gradients.
+class Toggle {
+ public:
+  Toggle(const std::vector<std::shared_ptr<Optimizer>>& optimizers, const Optimizer& active) {
+    for (const auto& optimizer : optimizers) {
+      if (optimizer.get() == &active) continue;
+      for (at::Tensor p : optimizer->parameters()) {
+        if (!p.requires_grad()) continue;
+        p.set_requires_grad(false);
+        frozen_.push_back(p);
+      }
+    }
+  }
+  ~Toggle() {
+    for (auto& p : frozen_) p.set_requires_grad(true);
+  }
+  Toggle(const Toggle&) = delete;
+
+ private:
+  std::vector<at::Tensor> frozen_;
+};
+
+}  // namespace
+
+Map readScalars(const Map& log) {
+  Map numbers;
+  for (const auto& [name, value] : log) numbers.set(name, value.asTensor(name.c_str()).item<double>());
+  return numbers;
+}
+
+void GanTraining::configure(const std::vector<Group>& groups) {
+  optimizers_.clear();
+  for (const auto& group : groups) {
+    const Map params{{"params", Value::fromTensors(group.parameters)},
+                     {"lr", group.learningRate},
+                     {"betas", List{0.5, 0.9}},
+                     {"eps", 1e-8},
+                     {"weight_decay", 0.0}};
+    optimizers_.push_back(createFromConfig<Optimizer>(Map{{"target", "torch.optim.Adam"}, {"params", params}}));
+  }
+  stale_.assign(optimizers_.size(), true);
+}
+
+void GanTraining::requireConfigured() const {
+  if (optimizers_.empty()) invalid("The model has no optimizers yet: call configureOptimizers first");
+}
+
+Value GanTraining::trainBatch(const Value& args, const Turn& turn) {
+  requireConfigured();
+  const bool step = args.boolean("step"), log = args.boolean("log");
+  const auto accumulate = static_cast<double>(args.integer("accumulate"));
+  at::AutoGradMode gradients(true);
+  Map all;
+  List turns;
+  for (size_t i = 0; i < optimizers_.size(); ++i) {
+    poll();
+    Optimizer& optimizer = *optimizers_[i];
+    Toggle toggle(optimizers_, optimizer);
+    LossResult result = turn(static_cast<int64_t>(i));
+    if (stale_[i]) optimizer.zeroGrad();
+    stale_[i] = false;
+    backward(accumulate == 1 ? result.loss : result.loss / accumulate);
+    if (step) {
+      optimizer.step();
+      stale_[i] = true;
+    }
+    if (!log) continue;
+    Map numbers = readScalars(result.log);
+    for (const auto& [name, value] : numbers) all.set(name, value);
+    turns.emplace_back(Map{{"loss", result.loss.item<double>()}, {"log", numbers}});
+  }
+  return Map{{"log", all}, {"turns", turns}};
+}
+
+Value GanTraining::states() const {
+  requireConfigured();
+  List states;
+  for (const auto& optimizer : optimizers_) states.push_back(optimizer->state());
+  return Map{{"states", states}};
+}
+
+void GanTraining::loadStates(const Value& args) {
+  requireConfigured();
+  const List& states = args.get("states").asList("states");
+  if (states.size() != optimizers_.size())
+    invalid("Expected the states of " + std::to_string(optimizers_.size()) + " optimizers but received " +
+            std::to_string(states.size()));
+  for (size_t i = 0; i < states.size(); ++i) optimizers_[i]->loadState(states[i]);
+}
+
+void GanTraining::setLearningRates(const std::vector<double>& rates) {
+  requireConfigured();
+  if (rates.size() != optimizers_.size())
+    invalid("Expected " + std::to_string(optimizers_.size()) + " learning rates but received " +
+            std::to_string(rates.size()));
+  for (size_t i = 0; i < rates.size(); ++i) optimizers_[i]->setLearningRate(rates[i]);
+}
+
+}  // namespace ldm

@@ -1,0 +1,50 @@
+// Training with two optimizers, an autoencoder's and a discriminator's, in the order of PyTorch Lightning 1.4's
+// automatic optimization: for each optimizer in turn, freeze the other's parameters, compute its loss in a full forward
+// pass of its own, clear the gradients, go backward, step.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "../modules/gan_loss.h"
+#include "optimizer.h"
+
+namespace ldm {
+
+/// The optimizers of an adversarial model and what they were last doing.
+class GanTraining {
+ public:
+  struct Group {
+    std::vector<at::Tensor> parameters;
+    double learningRate;
+  };
+  /// Computes the loss of one optimizer's turn.
+  using Turn = std::function<LossResult(int64_t optimizerIdx)>;
+
+  /// Creates an Adam (betas 0.5 and 0.9) for each group.
+  void configure(const std::vector<Group>& groups);
+
+  /// One micro-batch. `args`: `accumulate`, the number of micro-batches of a step (losses are divided by it); `step`,
+  /// whether the step is due after this one; `log`, whether to read the logged scalars, which waits for the device.
+  /// Gives {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones.
+  Value trainBatch(const Value& args, const Turn& turn);
+
+  /// {states: [torch's optimizer.state_dict() of each]}
+  Value states() const;
+  void loadStates(const Value& args);
+  void setLearningRates(const std::vector<double>& rates);
+
+ private:
+  void requireConfigured() const;
+
+  std::vector<std::shared_ptr<Optimizer>> optimizers_;
+  std::vector<bool> stale_;  ///< whether the gradients belong to a step that was already made
+};
+
+/// The scalars of a log as numbers; waits for the device.
+Map readScalars(const Map& log);
+
+}  // namespace ldm
