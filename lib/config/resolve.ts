@@ -3,7 +3,7 @@
  * the same for the nodes within.
  */
 import { explain, suggestKey } from './explain';
-import { formatPath, originOf } from './node';
+import { originOf } from './node';
 import { configError, type Problem, show } from './problems';
 import { didYouMean } from './suggest';
 import { type Family, findTarget, knownTargets, type ParamsSchema } from './table';
@@ -98,7 +98,7 @@ export function keysOf(schema: ParamsSchema): string[] {
 /** OmegaConf's `???`: a value that has to be given by somebody else. */
 function missingValues(value: unknown, path: (string | number)[] = []): Problem[] {
   if (value === '???') {
-    return [{ path, message: `this value is mandatory and not given; add the override ${formatPath(path)}=VALUE` }];
+    return [{ path, message: 'this value (???) has to be given, in another config or as an override' }];
   }
   if (Array.isArray(value)) return value.flatMap((item, index) => missingValues(item, [...path, index]));
   if (!isMapping(value)) return [];
