@@ -1,8 +1,8 @@
 /** What a checkpoint file holds, whatever its format. */
-import type { Tensor } from '../tensor';
+import type { DType, Tensor } from '../tensor';
 
-/** Element types that checkpoint files may hold. complex64 is readable as float32 pairs only. */
-export type CheckpointDType = Tensor['dtype'] | 'complex64';
+/** Element types that checkpoint files may hold. complex64 is shown as float32 pairs (a last dimension of 2). */
+export type CheckpointDType = DType | 'complex64';
 
 /**
  * - `torch-zip`: what torch.save writes since 1.6, and Lightning with it
@@ -11,27 +11,15 @@ export type CheckpointDType = Tensor['dtype'] | 'complex64';
  */
 export type CheckpointFormat = 'torch-zip' | 'torch-legacy' | 'safetensors';
 
-/** A tensor of a file; its data is mapped, not read, until something is computed from it. */
-export interface TensorInfo {
+/** A tensor in a file. Its data is mapped when {@link tensor} is called and read when something is computed from it. */
+export interface FileTensor {
   readonly dtype: CheckpointDType;
   readonly shape: readonly number[];
   /** Bytes of the elements (not of the storage, which views share). */
   readonly bytes: number;
+  /** A handle that views the file; always the same one. The checkpoint owns it. */
+  tensor(): Tensor;
 }
-
-/** A plain value of a pickle or of a header. Maps keep keys that are no strings (optimizer states, class objects). */
-export type PlainValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Tensor
-  | PlainValue[]
-  | Set<PlainValue>
-  | Map<PlainValue, PlainValue>
-  | Skipped;
 
 /** Stands for an object of a class that is not known: nothing of it was executed. */
 export class Skipped {
@@ -39,35 +27,57 @@ export class Skipped {
   constructor(readonly className: string) {}
 }
 
-/** torch.optim's state_dict. */
+/** A plain value of a pickle. Maps keep keys that are no strings (optimizer states, class objects); tuples are arrays. */
+export type PlainValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | FileTensor
+  | Skipped
+  | readonly PlainValue[]
+  | ReadonlySet<PlainValue>
+  | ReadonlyMap<PlainValue, PlainValue>;
+
+/** torch.optim's state_dict. Numbers stay numbers, tensors are handles that view the file. */
 export interface OptimizerState {
-  /** Per parameter index: exp_avg and the like as tensors, step as number or tensor. */
-  state: Map<number, Record<string, PlainValue>>;
-  paramGroups: (Record<string, PlainValue> & { params: number[] })[];
+  /** By index of the parameter, in the order of the groups: `step`, `exp_avg`, `exp_avg_sq`. */
+  state: Map<number, Record<string, number | boolean | Tensor>>;
+  paramGroups: ParamGroup[];
+}
+
+/** A parameter group of torch.optim; `betas` is a pair. */
+export interface ParamGroup {
+  params: number[];
+  [option: string]: number | boolean | null | string | number[];
 }
 
 /** An opened checkpoint. Dispose of it when its tensors have been copied: that releases the mapping. */
 export interface Checkpoint {
   readonly path: string;
   readonly format: CheckpointFormat;
-  /** Where the tensors lie in the file: 'state_dict', 'model', 'params_ema' or '' (top level). */
+  /** Where the tensors lie in the file: 'state_dict', 'model', 'params_ema', ... or '' (top level). */
   readonly where: string;
-  /** Names in the file's order. Values view the mapped file. */
+  /** The tensors of the state dict in the file's order, not yet mapped. */
+  readonly tensors: ReadonlyMap<string, FileTensor>;
+  /** The same as handles that view the mapped file. */
   readonly stateDict: ReadonlyMap<string, Tensor>;
-  /** dtype, shape and size by name, also for dtypes that {@link stateDict} can only show as float32 pairs. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** Lightning's `global_step` as stored, null where the file has none. */
+  /** Lightning's `global_step` as stored (steps done), null where the file has none. */
   readonly globalStep: number | null;
+  /** Lightning's `epoch` as stored (epochs begun). */
   readonly epoch: number | null;
   readonly lightningVersion: string | null;
   readonly optimizerStates: readonly OptimizerState[];
-  readonly lrSchedulers: readonly Map<PlainValue, PlainValue>[];
+  /** States of learning-rate schedulers by name. */
+  readonly lrSchedulers: readonly ReadonlyMap<PlainValue, PlainValue>[];
   readonly hyperParameters: PlainValue;
   /** Whether the state dict has an exponential moving average (`model_ema.*`). */
   readonly hasEma: boolean;
   /** Classes of the file that were skipped, each once. */
   readonly skippedClasses: readonly string[];
-  /** safetensors' `__metadata__`, or a state_dict's version numbers by module. */
+  /** safetensors' `__metadata__`; empty for other formats. */
   readonly metadata: ReadonlyMap<string, string>;
   /** Everything at the top level except for the state dict. */
   readonly extra: ReadonlyMap<string, PlainValue>;
