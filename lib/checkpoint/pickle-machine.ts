@@ -72,7 +72,7 @@ class Machine {
     switch (code) {
       case 0x80: {
         const protocol = source.byte();
-        if (protocol > HIGHEST_PROTOCOL) throw new PickleError(`has pickle protocol ${protocol}; known are 0 to 5`);
+        if (protocol > HIGHEST_PROTOCOL) throw new PickleError(`has the protocol ${protocol}; known are 0 to 5`);
         break;
       }
       case 0x95: // FRAME: only a hint

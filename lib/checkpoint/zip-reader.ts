@@ -117,7 +117,7 @@ export class ZipReader {
     const start = this.dataOffset(entry);
     if (entry.compressedSize === 0) return;
     const end = start + entry.compressedSize - 1;
-    const source = fs.createReadStream('', { fd: this.fd, autoClose: false, start, end });
+    const source = fs.createReadStream(this.file, { start, end });
     const inflated = createInflateRaw();
     source.on('error', (error) => inflated.destroy(error));
     try {
