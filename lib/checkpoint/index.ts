@@ -1,2 +1,6 @@
-export * from './read';
+/** Checkpoint files: reading in every format of the field, writing of torch's and of safetensors. */
+export { type Picklable, PyFloat, PyOrderedDict, PyTuple } from './pickle-writer';
+export { type ReadOptions, readCheckpoint } from './read';
+export { type WriteOptions, writeSafetensors } from './safetensors-writer';
+export { type LightningState, type LrSchedulerState, writeLightningCheckpoint, writeTorchFile } from './torch-writer';
 export * from './types';

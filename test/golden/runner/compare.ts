@@ -27,7 +27,13 @@ export function slack(device: string): number {
 }
 
 /** Compares one output. `factor` widens float allowances (see {@link slack}). */
-export function compareValues(name: string, actual: Values, expected: Values, allowed: Allowance, factor: number): Verdict {
+export function compareValues(
+  name: string,
+  actual: Values,
+  expected: Values,
+  allowed: Allowance,
+  factor: number,
+): Verdict {
   const fail = (detail: string): Verdict => ({ name, ok: false, detail, ratio: NaN });
   if (actual.shape.join() !== expected.shape.join())
     return fail(`shape [${actual.shape}] where [${expected.shape}] is expected`);
@@ -46,7 +52,8 @@ export function compareValues(name: string, actual: Values, expected: Values, al
     if (ratio > worst.ratio || !Number.isFinite(ratio)) worst = { error, limit, ratio, index: i };
     if (!Number.isFinite(ratio)) break;
   }
-  const where = worst.ratio > 1 ? ` at [${position(worst.index, expected.shape)}]: ${a[worst.index]} for ${e[worst.index]}` : '';
+  const where =
+    worst.ratio > 1 ? ` at [${position(worst.index, expected.shape)}]: ${a[worst.index]} for ${e[worst.index]}` : '';
   return {
     name,
     ok: worst.ratio <= 1,
@@ -63,7 +70,9 @@ function exact(name: string, a: Float64Array, e: Float64Array, data: TensorData)
     if (first < 0) first = i;
     wrong++;
   }
-  const detail = wrong ? `${wrong} of ${e.length} values differ, first at ${first}: ${a[first]} for ${data[first]}` : 'equal';
+  const detail = wrong
+    ? `${wrong} of ${e.length} values differ, first at ${first}: ${a[first]} for ${data[first]}`
+    : 'equal';
   return { name, ok: wrong === 0, detail, ratio: wrong ? Infinity : 0 };
 }
 

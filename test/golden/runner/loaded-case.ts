@@ -8,7 +8,7 @@ import { instantiateFromConfig } from '../../../lib/models/registry';
 import { Tape } from '../../../lib/random';
 import { Tensor } from '../../../lib/tensor';
 import type { BuildOptions, GoldenCase, GoldenMeta, OutputValue, TargetNode } from './case';
-import { type Values, type Verdict, isFloat } from './compare';
+import { isFloat, type Values, type Verdict } from './compare';
 import { canonical, readJson } from './json';
 import { fillDeterministic, fillHeads } from './weights';
 
@@ -36,7 +36,7 @@ export class LoadedCase implements GoldenCase {
     this.meta = readJson(path.join(dir, 'meta.json'));
     this.#golden = golden;
     const config = this.file('config.yaml');
-    if (fs.existsSync(config)) this.config = loadConfig([config]).toObject();
+    if (fs.existsSync(config)) this.config = loadConfig(config).values as Record<string, any>;
   }
   static async open(dir: string, device: string): Promise<LoadedCase> {
     return new LoadedCase(path.resolve(dir), device, await readCheckpoint(path.join(dir, 'golden.safetensors')));
@@ -133,7 +133,12 @@ export class LoadedCase implements GoldenCase {
     const [a, e] = [canonical(actual), canonical(expected)];
     const short = (text: string | undefined) => (text ?? 'undefined').slice(0, 200);
     const ok = a === e;
-    this.verdicts.push({ name, ok, detail: ok ? 'equal' : `${short(a)} where ${short(e)} is expected`, ratio: ok ? 0 : Infinity });
+    this.verdicts.push({
+      name,
+      ok,
+      detail: ok ? 'equal' : `${short(a)} where ${short(e)} is expected`,
+      ratio: ok ? 0 : Infinity,
+    });
   }
 
   dispose(): void {

@@ -44,7 +44,11 @@ export function findCases(folders: readonly string[]): string[] {
   const isCase = (dir: string) => fs.existsSync(path.join(dir, 'meta.json'));
   return folders.flatMap((dir) => {
     if (isCase(dir) || !fs.existsSync(dir)) return [dir];
-    const inside = fs.readdirSync(dir).sort().map((name) => path.join(dir, name)).filter(isCase);
+    const inside = fs
+      .readdirSync(dir)
+      .sort()
+      .map((name) => path.join(dir, name))
+      .filter(isCase);
     return inside.length ? inside : [dir];
   });
 }
@@ -111,8 +115,7 @@ async function compareAll(c: LoadedCase, outputs: Map<string, Values>): Promise<
 async function writeActual(folder: string, outputs: Map<string, Values>): Promise<void> {
   fs.mkdirSync(folder, { recursive: true });
   const tensors = new Map<string, Tensor>();
-  for (const [name, { data, shape, dtype }] of outputs)
-    tensors.set(`out.${name}`, Tensor.from(data, shape, { dtype }));
+  for (const [name, { data, shape, dtype }] of outputs) tensors.set(`out.${name}`, Tensor.from(data, shape, { dtype }));
   await writeSafetensors(path.join(folder, 'actual.safetensors'), tensors);
   for (const tensor of tensors.values()) tensor.dispose();
 }

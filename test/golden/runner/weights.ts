@@ -59,7 +59,7 @@ export async function fillDeterministic(module: Module, options: FillOptions): P
     const name = options.prefix + key;
     const wanted = !options.only || options.only.some((p) => name.startsWith(p));
     if (wanted && tensor.dtype.includes('float') && !skipped(name)) {
-      using value = op('detweights', [name, tensor.shape, options.seed]);
+      using value = op('detweights', [name, tensor.shape, options.seed, 'float32', 'cpu']);
       const factor = options.scale?.[name];
       using scaled = factor === undefined ? undefined : value.mul(factor);
       await put(module, key, scaled ?? value);
