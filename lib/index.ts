@@ -7,3 +7,4 @@ export { type CallOptions, noGrad, type RandomSource } from './job';
 export * from './models';
 export { Generator, Recorder, Tape, type TapeItem } from './random';
 export { type DType, Tensor, type TensorData, type TensorOptions } from './tensor';
+export { downloadLpips, LPIPS_FILES, lpipsPath, missingLpipsParts } from './weights/lpips';

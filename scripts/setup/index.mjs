@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { addonStamp, buildAddon, isAddonFresh } from './addon.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { SetupFailure } from './failure.mjs';
-import { detail, step } from './log.mjs';
+import { step } from './log.mjs';
 import { checkToolchain } from './toolchain.mjs';
 import { buildTypeScript } from './typescript.mjs';
 
@@ -55,17 +55,15 @@ async function setUpNative(root, force) {
   const { findLibtorch } = require('./libtorch/find.js');
   const { obtainLibtorch } = require('./libtorch/obtain.js');
   const { libtorchIdentity } = require('./libtorch/folder.js');
-  const { TransferProgress } = require('./cli/transfer-progress.js');
+  const { Output } = require('./cli/output.js');
+  const { Transfers } = require('./cli/transfers.js');
 
   let choice;
   const variant = () => (choice ??= chooseVariant());
-  const bar = new TransferProgress();
+  const transfers = new Transfers(new Output());
   const reporter = {
-    info: (line) => {
-      bar.end();
-      detail(line);
-    },
-    progress: (...state) => bar.update(...state),
+    info: (line) => transfers.note(`  ${line}`),
+    progress: (label, ...state) => transfers.update(`  ${label}`, ...state),
   };
 
   const found = findLibtorch(root, variant, reporter, remembered(root));
@@ -75,6 +73,7 @@ async function setUpNative(root, force) {
   checkToolchain();
   if (!found) step('libtorch: found neither LIBTORCH, ./libtorch nor an importable Python torch');
   const libtorch = found ?? (await obtainLibtorch(join(root, 'libtorch'), variant(), reporter));
+  transfers.end();
   step(`libtorch ${libtorch.version}: ${libtorch.dir} (${libtorch.source})`);
   remember(root, libtorch.dir);
   await buildAddon(root, libtorch, addonStamp(root, libtorchIdentity(libtorch)));

@@ -13,4 +13,9 @@ export const commands: readonly CommandEntry[] = [
     summary: 'check the installation: what is there, what is needed, what to do',
     load: async () => (await import('./doctor')).doctor,
   },
+  {
+    name: 'download',
+    summary: 'get the weights of the perceptual loss (LPIPS) into the cache folder',
+    load: async () => (await import('./download')).download,
+  },
 ];
