@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "../modules/distributions.h"
 #include "schedule.h"
 
 namespace ldm {
@@ -115,8 +116,8 @@ at::Tensor GaussianDiffusion::predictEpsFromStart(const at::Tensor& xt, const at
 at::Tensor GaussianDiffusion::priorBpd(const at::Tensor& x0) const {
   auto t = at::full({x0.size(0)}, timesteps_ - 1, x0.options().dtype(at::kLong).requires_grad(false));
   auto q = qMeanVariance(x0, t);
-  // KL(N(mean, exp(logvar)) || N(0, 1))
-  auto kl = 0.5 * (-1.0 - q.logVariance + q.logVariance.exp() + q.mean.pow(2));
+  auto zero = at::zeros({}, x0.options());
+  auto kl = normalKl(q.mean, q.logVariance, zero, zero);
   return kl.flatten(1).mean(1) / std::log(2.0);
 }
 

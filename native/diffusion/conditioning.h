@@ -1,0 +1,38 @@
+// What a denoising network is conditioned on, in the one form that every sampler and model uses.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "../core/value.h"
+
+namespace ldm {
+
+/// DiffusionWrapper's conditioning_key.
+enum class ConditioningKey { None, Concat, CrossAttn, Hybrid, Adm };
+/// From the config: null, concat, crossattn, hybrid or adm.
+ConditioningKey parseConditioningKey(const Value& key);
+
+/// Tensors that are concatenated to the input's channels, and tensors for the cross-attention (concatenated over
+/// tokens; under "adm" the first one holds the class labels). Both are empty for an unconditional model.
+struct Conditioning {
+  std::vector<at::Tensor> concat;
+  std::vector<at::Tensor> crossattn;
+
+  bool empty() const { return concat.empty() && crossattn.empty(); }
+
+  /// Accepts what LatentDiffusion.apply_model does: null, a tensor, a list of tensors, or a map with c_concat and/or
+  /// c_crossattn (each a tensor or a list). `key` tells where a bare tensor or list belongs.
+  static Conditioning from(const Value& value, ConditioningKey key);
+  /// As JavaScript gets it: null, or {c_concat, c_crossattn} with the lists that are not empty.
+  Value toValue() const;
+
+  /// The first n entries of each batch.
+  Conditioning firstOf(int64_t n) const;
+  /// The batches [a, b], for guidance. Throws when they are not of the same form.
+  static Conditioning stack(const Conditioning& a, const Conditioning& b);
+};
+
+}  // namespace ldm

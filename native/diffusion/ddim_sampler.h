@@ -1,0 +1,52 @@
+// Denoising diffusion implicit models, Song et al. 2021, https://arxiv.org/abs/2010.02502, as
+// ldm.models.diffusion.ddim.DDIMSampler samples with them; classifier-free guidance of Ho & Salimans 2022,
+// https://arxiv.org/abs/2207.12598.
+//
+// Departures, all where the reference fails: steps that would overflow (see schedule.h), guidance and slicing with
+// {c_concat, c_crossattn}, use_original_steps. A model that predicts x0 is sampled as such; the reference treats its
+// output as noise, which `output_is_eps` brings back.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "sampler.h"
+#include "schedule.h"
+
+namespace ldm {
+
+/// Params besides Sampler's:
+/// - S: how many steps; discretize: uniform or quad; eta
+/// - timesteps: use only the first so many of the S steps (the reference's subset rule), or null
+/// - use_original_steps: all of the model's timesteps instead of S
+/// - unconditional_conditioning (null: no guidance) and unconditional_guidance_scale (1: no guidance)
+/// - output_is_eps: treat the output of a model that predicts x0 as noise
+///
+/// result{} -> {samples, x_inter, pred_x0}: lists that start with x_T.
+class DDIMSampler : public Sampler {
+ public:
+  explicit DDIMSampler(const Value& params);
+
+ protected:
+  int64_t timestepOf(int64_t index) const override { return timesteps_[static_cast<size_t>(index)]; }
+  /// The guided output; the mask is blended in before it.
+  at::Tensor predict(const at::Tensor& t) override;
+  void advance(const at::Tensor& out, const at::Tensor& t) override;
+  Value result() const override;
+
+ private:
+  /// The coefficients of one step. The reference computes with all of them in float32.
+  struct Coefficients {
+    float alpha, alphaPrev, sigma, sqrtOneMinusAlpha;
+  };
+  void plan(const Value& params);
+
+  std::vector<int64_t> timesteps_;
+  std::vector<Coefficients> coefficients_;
+  Conditioning uncond_;
+  double scale_;
+  bool outputIsEps_;
+  std::vector<at::Tensor> xInter_, predX0Inter_;
+};
+
+}  // namespace ldm

@@ -1,0 +1,133 @@
+#include "sampler.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "../core/context.h"
+#include "../core/random.h"
+
+namespace ldm {
+
+namespace {
+
+Denoiser* denoiserOf(const std::shared_ptr<Object>& object) {
+  auto* denoiser = dynamic_cast<Denoiser*>(object.get());
+  if (!denoiser) invalid("'model' must be a DDPM or LatentDiffusion");
+  return denoiser;
+}
+
+}  // namespace
+
+Sampler::Sampler(const Value& params)
+    : owner_(params.get("model").asObject("model")),
+      model_(denoiserOf(owner_)),
+      quantizeDenoised_(params.boolean("quantize_denoised")),
+      shape_(params.ints("shape")),
+      mask_(params.optTensor("mask")),
+      maskX0_(params.optTensor("x0")),
+      noiseDropout_(params.number("noise_dropout")),
+      repeatNoise_(params.boolean("repeat_noise")),
+      logEveryT_(params.has("log_every_t") ? params.integer("log_every_t") : model_->logEveryT()) {
+  at::NoGradGuard noGrad;
+  if (shape_.size() < 3) invalid("'shape' must be [n, c, h, w], but has " + std::to_string(shape_.size()) + " entries");
+  if (logEveryT_ < 1) invalid("'log_every_t' must be at least 1, but is " + std::to_string(logEveryT_));
+  if (!(noiseDropout_ >= 0 && noiseDropout_ < 1))
+    invalid("'noise_dropout' must lie in [0, 1), but is " + std::to_string(noiseDropout_));
+  if (mask_.defined() != maskX0_.defined()) invalid("'mask' and 'x0' belong together: give both or neither");
+  const Value& temperature = params.get("temperature");
+  temperature_ = temperature.isNumber() ? std::vector<double>{temperature.asNumber()} : params.numbers("temperature");
+
+  cond_ = Conditioning::from(params.get("conditioning"), model_->conditioningKey());
+  const auto options = model_->diffusion().betas.options();
+  auto start = params.optTensor("x_T");
+  if (start.defined() && start.sizes() != at::IntArrayRef(shape_))
+    invalid("'x_T' must have the shape of the samples, but is " + Value(start).describe());
+  x_ = start.defined() ? start.to(options.device()) : ldm::randn(shape_, options);
+  cond_ = cond_.firstOf(shape_[0]);
+  if (masked()) {
+    mask_ = mask_.to(options.device());
+    maskX0_ = maskX0_.to(options.device());
+  }
+
+  method("step", [this](const Value&) -> Value {
+    step();
+    return report();
+  });
+  method("predict", [this](const Value&) -> Value {
+    at::NoGradGuard noGradInMethod;
+    if (done()) invalid("this sampling run is done");
+    pending_ = timestepTensor();
+    auto out = predict(pending_);
+    return Map{{"x", x_}, {"t", pending_}, {"index", index_}, {"eps", out}, {"conditioning", cond_.toValue()}};
+  });
+  method("advance", [this](const Value& args) -> Value {
+    at::NoGradGuard noGradInMethod;
+    if (!pending_.defined()) invalid("advance() finishes a step that predict() began; call predict() first");
+    finishStep(args.tensor("eps"));
+    return report();
+  });
+  method("stepFrom", [this](const Value& args) -> Value {
+    const int64_t index = args.integer("index");
+    if (index < 0 || index >= total_)
+      invalid("'index' must lie between 0 and " + std::to_string(total_ - 1) + ", but is " + std::to_string(index));
+    index_ = index;
+    x_ = args.tensor("x");
+    step();
+    return report();
+  });
+  method("result", [this](const Value&) -> Value { return result(); });
+}
+
+void Sampler::begin(int64_t total) {
+  total_ = total;
+  index_ = total - 1;
+  if (temperature_.size() == 1) temperature_.resize(static_cast<size_t>(total), temperature_[0]);
+  if (temperature_.size() < static_cast<size_t>(total))
+    invalid("'temperature' must be a number or one for each of the " + std::to_string(total) +
+            " steps, but there are " + std::to_string(temperature_.size()));
+}
+
+at::Tensor Sampler::timestepTensor() const {
+  return at::full({shape_[0]}, timestepOf(index_), x_.options().dtype(at::kLong));
+}
+
+void Sampler::step() {
+  at::NoGradGuard noGrad;
+  if (done()) invalid("this sampling run is done");
+  poll();
+  pending_ = timestepTensor();
+  finishStep(predict(pending_));
+}
+
+void Sampler::finishStep(const at::Tensor& out) {
+  advance(out, pending_);
+  pending_.reset();
+  --index_;
+}
+
+at::Tensor Sampler::run() {
+  while (!done()) step();
+  return x_;
+}
+
+Value Sampler::report() const {
+  return Map{{"done", done()},  {"step", total_ - 1 - index_},
+             {"total", total_}, {"t", timestepOf(index_ + 1)},
+             {"x", x_},         {"predX0", predX0_}};
+}
+
+at::Tensor Sampler::noise(double scale) const {
+  auto shape = shape_;
+  if (repeatNoise_) shape[0] = 1;
+  auto n = ldm::randn(shape, x_.options());
+  if (repeatNoise_) n = n.expand(shape_);
+  n = n * scale * temperature_[static_cast<size_t>(index_)];
+  return noiseDropout_ > 0 ? ldm::dropout(n, noiseDropout_, /*training=*/true) : n;
+}
+
+at::Tensor Sampler::blend(const at::Tensor& x, const at::Tensor& t) const {
+  auto original = model_->diffusion().qSample(maskX0_, t, randnLike(maskX0_));
+  return original * mask_ + (1. - mask_) * x;
+}
+
+}  // namespace ldm
