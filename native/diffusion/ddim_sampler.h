@@ -26,6 +26,8 @@ namespace ldm {
 class DDIMSampler : public Sampler {
  public:
   explicit DDIMSampler(const Value& params);
+  /// x after each logged step, x_T first.
+  const std::vector<at::Tensor>& intermediates() const { return xInter_; }
 
  protected:
   int64_t timestepOf(int64_t index) const override { return timesteps_[static_cast<size_t>(index)]; }

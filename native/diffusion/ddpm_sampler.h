@@ -30,6 +30,7 @@ ReverseMoments reverseMoments(Denoiser& model, const at::Tensor& out, const at::
 class DDPMSampler : public Sampler {
  public:
   explicit DDPMSampler(const Value& params);
+  const std::vector<at::Tensor>& intermediates() const { return intermediates_; }
 
  protected:
   int64_t timestepOf(int64_t index) const override { return index; }

@@ -130,4 +130,19 @@ at::Tensor Sampler::blend(const at::Tensor& x, const at::Tensor& t) const {
   return original * mask_ + (1. - mask_) * x;
 }
 
+Map plainSampling(std::shared_ptr<Object> model, const std::vector<int64_t>& shape, const Conditioning& cond) {
+  return Map{{"model", std::move(model)},
+             {"shape", Value::fromInts(shape)},
+             {"conditioning", cond.toValue()},
+             {"temperature", 1.0},
+             {"noise_dropout", 0.0},
+             {"quantize_denoised", false},
+             {"repeat_noise", false},
+             {"progressive", false},
+             {"discretize", "uniform"},
+             {"use_original_steps", false},
+             {"unconditional_guidance_scale", 1.0},
+             {"output_is_eps", false}};
+}
+
 }  // namespace ldm

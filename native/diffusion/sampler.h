@@ -80,4 +80,8 @@ class Sampler : public Object {
   at::Tensor pending_;  ///< timesteps of a step that predict() began
 };
 
+/// Params of a run with nothing special (random start, temperature 1, no mask, the model's log_every_t), for callers in
+/// C++ that change what they need. Complete for DDPMSampler; DDIMSampler also wants S and eta.
+Map plainSampling(std::shared_ptr<Object> model, const std::vector<int64_t>& shape, const Conditioning& cond);
+
 }  // namespace ldm

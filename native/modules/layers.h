@@ -124,7 +124,7 @@ class Embedding : public Layer {
 class Dropout : public Layer {
  public:
   explicit Dropout(double p) : p_(p) {}
-  at::Tensor forward(const at::Tensor& x) override { return dropout(x, p_, training()); }
+  at::Tensor forward(const at::Tensor& x) override { return ldm::dropout(x, p_, training()); }
 
  private:
   double p_;

@@ -1,0 +1,129 @@
+// The training side of DDPM and LatentDiffusion: one micro-batch is one job, in the order of Lightning's loop around
+// the reference: on_train_batch_start, loss, backward, optimizer step, EMA (on every micro-batch).
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "../core/autograd.h"
+#include "../core/context.h"
+#include "ddpm.h"
+
+namespace ldm {
+
+Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log) {
+  std::vector<at::Tensor> values;
+  for (const auto& [name, value] : log) values.push_back(value.detach().to(at::kFloat));
+  Map out;
+  if (values.empty()) return out;
+  auto numbers = at::stack(values).to(at::kCPU, at::kDouble);
+  for (size_t i = 0; i < log.size(); ++i) out.set(log[i].first, numbers.data_ptr<double>()[i]);
+  return out;
+}
+
+namespace {
+
+Optimizer& configured(const std::shared_ptr<Optimizer>& optimizer) {
+  if (!optimizer) invalid("the model has no optimizer yet; call configureOptimizers({learningRate}) first");
+  return *optimizer;
+}
+
+Value lossValue(const DiffusionLoss& loss) {
+  Map log;
+  for (const auto& [name, value] : loss.log) log.set(name, value.detach());
+  return Map{{"loss", loss.value}, {"log", std::move(log)}};
+}
+
+}  // namespace
+
+void DDPM::announceTraining() {
+  method("pLosses", [this](const Value& a) -> Value {
+    auto cond = Conditioning::from(a.get("cond"), conditioningKey());
+    return lossValue(pLosses(a.tensor("xStart"), cond, a.tensor("t"), a.optTensor("noise")));
+  });
+  method("sharedStep", [this](const Value& a) -> Value { return lossValue(sharedStep(a.get("batch"))); });
+  method("onTrainBatchStart", [this](const Value& a) -> Value {
+    onTrainBatchStart(a.get("batch"), a.integer("batchIdx"), a.integer("globalStep"));
+    return {};
+  });
+  method("trainBatch", [this](const Value& a) -> Value { return trainBatch(a); });
+  method("validateBatch", [this](const Value& a) -> Value { return validateBatch(a); });
+  method("logImages", [this](const Value& a) -> Value { return logImages(a); });
+  method("configureOptimizers", [this](const Value& a) -> Value {
+    // torch.optim.AdamW with torch's defaults.
+    optimizer_ = std::make_shared<Optimizer>(trainedParameters(),
+                                             AdamOptions{a.number("learningRate"), 0.9, 0.999, 1e-8, 1e-2}, true);
+    accumulating_ = false;
+    return {};
+  });
+  method("setLearningRates", [this](const Value& a) -> Value {
+    auto rates = a.numbers("rates");
+    if (rates.size() != 1) invalid("the model has one optimizer, but got " + std::to_string(rates.size()) + " rates");
+    configured(optimizer_).setLearningRate(rates[0]);
+    return {};
+  });
+  method("optimizerStates", [this](const Value&) -> Value {
+    return Map{{"states", List{configured(optimizer_).state()}}};
+  });
+  method("loadOptimizerStates", [this](const Value& a) -> Value {
+    const auto& states = a.get("states").asList("states");
+    if (states.size() != 1)
+      invalid("the model has one optimizer, but the checkpoint holds the states of " + std::to_string(states.size()));
+    configured(optimizer_).loadState(states[0]);
+    return {};
+  });
+  method("emaEnter", [this](const Value&) -> Value {
+    enterEma();
+    return {};
+  });
+  method("emaExit", [this](const Value&) -> Value {
+    exitEma();
+    return {};
+  });
+}
+
+std::vector<at::Tensor> DDPM::trainedParameters() const {
+  auto out = model_->parameters();
+  if (learnLogvar_) out.push_back(logvar_);
+  return out;
+}
+
+Value DDPM::trainBatch(const Value& args) {
+  if (emaDepth_ > 0) invalid("the averaged weights are in use; leave the EMA scope before training");
+  auto& optimizer = configured(optimizer_);
+  at::AutoGradMode grad(true);
+  const Value& batch = args.get("batch");
+  const int64_t globalStep = args.integer("globalStep");
+  onTrainBatchStart(batch, args.integer("batchIdx"), globalStep);
+
+  if (!accumulating_) optimizer.zeroGrad();
+  auto loss = sharedStep(batch);
+  poll();
+  // Lightning divides by the number of micro-batches that make one optimizer step.
+  backward(loss.value / args.integer("accumulate"));
+  poll();
+  accumulating_ = !args.boolean("step");
+  if (!accumulating_) {
+    optimizer.step();
+    optimizer.zeroGrad();
+  }
+  if (ema_) ema_->update(model_->namedParameters());
+
+  Map log;
+  if (args.boolean("log")) {
+    log = scalarLog(loss.log);
+    log.set("global_step", globalStep);
+    if (scheduled_) log.set("lr_abs", optimizer.learningRate());
+  }
+  return Map{{"log", std::move(log)}};
+}
+
+Value DDPM::validateBatch(const Value& args) {
+  at::NoGradGuard noGrad;
+  auto log = sharedStep(args.get("batch")).log;
+  {
+    EmaScope scope(*this);
+    for (const auto& [name, value] : sharedStep(args.get("batch")).log) log.emplace_back(name + "_ema", value);
+  }
+  return Map{{"log", scalarLog(log)}};
+}
+
+}  // namespace ldm

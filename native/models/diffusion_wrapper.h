@@ -1,0 +1,31 @@
+// The U-Net behind its conditioning: ldm.models.diffusion.ddpm.DiffusionWrapper.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "../core/module.h"
+#include "../diffusion/conditioning.h"
+#include "../modules/unet.h"
+
+namespace ldm {
+
+/// Hands a conditioning to the U-Net: concatenated to the input's channels (concat), as cross-attention context
+/// (crossattn), both (hybrid), or as class labels (adm).
+///
+/// Methods: forward{x, t, c_concat?, c_crossattn?} -> {out}.
+class DiffusionWrapper : public Module {
+ public:
+  DiffusionWrapper(const Value& unetConfig, ConditioningKey key);
+
+  /// Throws ERR_INVALID_ARGUMENT when the conditioning lacks what the key needs.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& t, const Conditioning& cond);
+  ConditioningKey key() const { return key_; }
+
+ private:
+  ConditioningKey key_;
+  std::shared_ptr<UNetModel> unet_;
+};
+
+}  // namespace ldm
