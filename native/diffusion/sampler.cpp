@@ -49,9 +49,9 @@ Sampler::Sampler(const Value& params)
     maskX0_ = maskX0_.to(options.device());
   }
 
-  method("step", [this](const Value&) -> Value {
+  method("step", [this](const Value& args) -> Value {
     step();
-    return report();
+    return report(args.boolean("tensors"));
   });
   method("predict", [this](const Value&) -> Value {
     at::NoGradGuard noGradInMethod;
@@ -64,7 +64,7 @@ Sampler::Sampler(const Value& params)
     at::NoGradGuard noGradInMethod;
     if (!pending_.defined()) invalid("advance() finishes a step that predict() began; call predict() first");
     finishStep(args.tensor("eps"));
-    return report();
+    return report(args.boolean("tensors"));
   });
   method("stepFrom", [this](const Value& args) -> Value {
     const int64_t index = args.integer("index");
@@ -73,7 +73,7 @@ Sampler::Sampler(const Value& params)
     index_ = index;
     x_ = args.tensor("x");
     step();
-    return report();
+    return report(/*tensors=*/true);
   });
   method("result", [this](const Value&) -> Value { return result(); });
 }
@@ -110,10 +110,13 @@ at::Tensor Sampler::run() {
   return x_;
 }
 
-Value Sampler::report() const {
-  return Map{{"done", done()},  {"step", total_ - 1 - index_},
-             {"total", total_}, {"t", timestepOf(index_ + 1)},
-             {"x", x_},         {"predX0", predX0_}};
+Value Sampler::report(bool tensors) const {
+  Map out{{"done", done()}, {"step", total_ - 1 - index_}, {"total", total_}, {"t", timestepOf(index_ + 1)}};
+  if (tensors) {
+    out.set("x", x_);
+    out.set("predX0", predX0_);
+  }
+  return out;
 }
 
 at::Tensor Sampler::noise(double scale) const {

@@ -12,6 +12,18 @@
 
 namespace ldm {
 
+namespace {
+
+// A side, or height and width.
+std::vector<int64_t> sides(const Value& size) {
+  if (!size.isList()) return std::vector<int64_t>(2, size.asInteger("image_size"));
+  auto out = size.asInts("image_size");
+  if (out.size() != 2) invalid("'image_size' must be a side, or height and width, but is " + size.describe());
+  return out;
+}
+
+}  // namespace
+
 DDPM::DDPM(const Value& params) : DDPM(params, parseConditioningKey(params.get("conditioning_key"))) {}
 
 DDPM::DDPM(const Value& params, ConditioningKey key)
@@ -25,7 +37,7 @@ DDPM::DDPM(const Value& params, ConditioningKey key)
       scheduled_(params.has("scheduler_config")),
       logEveryT_(params.integer("log_every_t")),
       channels_(params.integer("channels")),
-      imageSize_(params.integer("image_size")) {
+      imageSize_(sides(params.get("image_size"))) {
   if (!l1_ && params.string("loss_type") != "l2")
     invalid("unknown loss_type '" + params.string("loss_type") + "': expected l1 or l2");
   if (params.boolean("use_positional_encodings"))

@@ -69,7 +69,7 @@ class DDPM : public Module, public Denoiser {
   virtual std::vector<at::Tensor> trainedParameters() const;
   /// Before the loss of a training batch (scale_by_std).
   virtual void onTrainBatchStart(const Value& batch, int64_t batchIdx, int64_t globalStep) {}
-  std::vector<int64_t> sampleShape(int64_t n) const { return {n, channels_, imageSize_, imageSize_}; }
+  std::vector<int64_t> sampleShape(int64_t n) const { return {n, channels_, imageSize_[0], imageSize_[1]}; }
   /// Every logEveryT-th timestep and the last one.
   std::vector<int64_t> loggedTimesteps() const;
 
@@ -91,7 +91,8 @@ class DDPM : public Module, public Denoiser {
   int64_t emaDepth_ = 0;
   bool accumulating_ = false;  ///< gradients of earlier micro-batches wait for the optimizer's step
   bool l1_, scheduled_;
-  int64_t logEveryT_, channels_, imageSize_;
+  int64_t logEveryT_, channels_;
+  std::vector<int64_t> imageSize_;  ///< height and width of the samples
 };
 
 /// The averaged weights for the length of a scope.

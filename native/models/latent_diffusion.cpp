@@ -239,5 +239,7 @@ void LatentDiffusion::onTrainBatchStart(const Value& batch, int64_t batchIdx, in
 }
 
 REGISTER("ldm.models.diffusion.ddpm.LatentDiffusion", LatentDiffusion);
+// Differs from LatentDiffusion in its pictures of bounding boxes only.
+REGISTER("ldm.models.diffusion.ddpm.Layout2ImgDiffusion", LatentDiffusion);
 
 }  // namespace ldm

@@ -1,0 +1,32 @@
+/** Reading a checkpoint into a model, not strictly: the reference's `init_from_ckpt`. */
+import { readCheckpoint } from '../checkpoint';
+import type { LoadReport } from '../native';
+import type { Tensor } from '../tensor';
+import type { Module } from './module';
+
+export interface InitFromCkptOptions {
+  /** Prefixes of keys to leave out. */
+  ignoreKeys?: readonly string[];
+  /** The model's key for a key of the file, or null to leave it out. Default: the same. */
+  rename?: (key: string) => string | null;
+}
+
+/**
+ * Loads what fits by name. Keys that are missing or unexpected are reported, not refused.
+ * @throws LdmError ERR_MISSING_KEYS when a tensor has another shape; what `readCheckpoint` throws for a file that is missing
+ *   or broken
+ */
+export async function initFromCkpt(
+  model: Module,
+  path: string,
+  options: InitFromCkptOptions = {},
+): Promise<LoadReport> {
+  const { ignoreKeys = [], rename = (key) => key } = options;
+  using checkpoint = await readCheckpoint(path);
+  const state = new Map<string, Tensor>();
+  for (const [key, tensor] of checkpoint.stateDict) {
+    const name = ignoreKeys.some((prefix) => key.startsWith(prefix)) ? null : rename(key);
+    if (name !== null) state.set(name, tensor);
+  }
+  return model.loadStateDict(state, { strict: false, source: path });
+}

@@ -1,0 +1,156 @@
+/** Diffusion in a first stage's latent space (reference: ldm.models.diffusion.ddpm.LatentDiffusion; Rombach et al. 2022). */
+import type { ResolvedParams } from '../config';
+import type { LatentDiffusionParams } from '../config/targets/diffusion';
+import type { CallOptions } from '../job';
+import type { LoadReport, NativeObject, NativeValue } from '../native';
+import type { DDPMSampleOptions, DDPMSampleResult } from '../sampling/ddpm-sampler';
+import type { Sampling } from '../sampling/sampling';
+import type { Tensor } from '../tensor';
+import { type Batch, DDPM, type DDPMLogImagesOptions } from './ddpm';
+import { type CreateOptions, createNative } from './module';
+import { instantiateFromConfig, registerModel } from './registry';
+
+/** What a batch becomes. */
+export interface LatentInput {
+  /** Latents, scaled, [n, c, h, w]. */
+  z: Tensor;
+  /** The conditioning, encoded unless its stage is being trained; null when unconditional. */
+  c: unknown;
+  /** The images, [n, c, H, W]. */
+  x: Tensor;
+  /** What the conditioning is encoded from. */
+  xc: unknown;
+  /** The images after encoding and decoding, with `reconstruct`. */
+  xrec?: Tensor;
+}
+
+export interface DecodeOptions extends CallOptions {
+  /** z are logits over the codebook [n, classes, h, w], or code indices [n, h, w]. Default false. */
+  predictCids?: boolean;
+  /** z is quantized already (VQ). Default false. */
+  forceNotQuantize?: boolean;
+}
+
+export interface LogImagesOptions extends DDPMLogImagesOptions {
+  /** Pictures in the diffusion rows, at most. Default 4. */
+  n_row?: number;
+  /** Steps of DDIM; null: ancestral sampling. Default 200. */
+  ddim_steps?: number | null;
+  /** Default 1. */
+  ddim_eta?: number;
+  /** Also sample with quantized x0 (VQ). Default true. */
+  quantize_denoised?: boolean;
+  /** Also in- and outpaint the middle. Default true. */
+  inpaint?: boolean;
+  /** Default false. */
+  plot_denoise_rows?: boolean;
+  /** Default true. */
+  plot_progressive_rows?: boolean;
+  /** Default true. */
+  plot_diffusion_rows?: boolean;
+}
+
+/** A latent diffusion model: first stage, conditioning stage, U-Net and its moving average. */
+export class LatentDiffusion extends DDPM {
+  /** The class's target string in official configs. */
+  static override readonly target: string = 'ldm.models.diffusion.ddpm.LatentDiffusion';
+
+  /**
+   * Creates a model; options that are left out take the reference's defaults.
+   * @throws LdmError ERR_CONFIG when an option is unknown or wrong
+   */
+  static override async create(params: LatentDiffusionParams, options: CreateOptions = {}): Promise<LatentDiffusion> {
+    return (await instantiateFromConfig({ target: LatentDiffusion.target, params }, options)) as LatentDiffusion;
+  }
+
+  /** @internal Reached through instantiateFromConfig, which fills in the reference's defaults. */
+  static override async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<LatentDiffusion> {
+    const handle: NativeObject = await createNative(LatentDiffusion.target, params as NativeValue, options);
+    const model = new LatentDiffusion(handle, params);
+    await model.initFromParams();
+    return model;
+  }
+
+  /** @internal */
+  protected override async initFromParams(): Promise<void> {
+    const { ckpt_path, ignore_keys } = this.params;
+    if (ckpt_path !== null) await this.initFromCkpt(ckpt_path as string, { ignoreKeys: ignore_keys as string[] });
+  }
+
+  /** As in the reference, latents are never clamped unless a call asks for it. */
+  override get clipDenoised(): boolean {
+    return false;
+  }
+
+  /** Loads what fits by name from a checkpoint; scale_by_std then keeps the checkpoint's scale. */
+  override async initFromCkpt(
+    path: string,
+    options: { ignoreKeys?: readonly string[]; onlyModel?: boolean } = {},
+  ): Promise<LoadReport> {
+    const report = await super.initFromCkpt(path, options);
+    await this.call('markRestarted');
+    return report;
+  }
+
+  // ------------------------------------------------------------------------------------------------- stages
+  /** The scaled latents of images [n, c, H, W] in [-1, 1]: a draw from the first stage's posterior. */
+  async encodeFirstStage(x: Tensor, options?: CallOptions): Promise<Tensor> {
+    const encoding = await this.call('encodeFirstStage', { x }, options);
+    return (await this.call('getFirstStageEncoding', encoding, options)).z;
+  }
+  /** Images of scaled latents. Records no graph; see {@link differentiableDecodeFirstStage}. */
+  async decodeFirstStage(z: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
+    const { predictCids = false, forceNotQuantize = false } = options;
+    return (await this.call('decodeFirstStage', { z, predictCids, forceNotQuantize }, options)).x;
+  }
+  /** {@link decodeFirstStage} with a graph. */
+  async differentiableDecodeFirstStage(z: Tensor, options: DecodeOptions = {}): Promise<Tensor> {
+    const { predictCids = false, forceNotQuantize = false } = options;
+    return (await this.call('differentiableDecodeFirstStage', { z, predictCids, forceNotQuantize }, options)).x;
+  }
+  /** Encodes a condition: a tensor, or a batch for stages that pick their entry by name (class labels). */
+  async getLearnedConditioning(input: Tensor | Batch | readonly string[], options?: CallOptions): Promise<Tensor> {
+    return (await this.call('getLearnedConditioning', { input }, options)).c;
+  }
+  /**
+   * Latents and conditioning of a batch.
+   * @param options.forceEncode encode the conditioning also when its stage is being trained
+   * @param options.reconstruct also decode the latents
+   * @param options.limit use the first so many entries
+   */
+  async getInput(
+    batch: Batch,
+    options: CallOptions & { forceEncode?: boolean; reconstruct?: boolean; limit?: number } = {},
+  ): Promise<LatentInput> {
+    const { forceEncode = false, reconstruct = false, limit = null } = options;
+    return this.call('getInput', { batch, forceEncode, reconstruct, limit }, options);
+  }
+
+  // ----------------------------------------------------------------------------------------------- sampling
+  /** Ancestral sampling whose intermediates are the predicted clean latents. */
+  progressiveDenoising(options: Omit<DDPMSampleOptions, 'progressive'> = {}): Sampling<DDPMSampleResult> {
+    return this.sample({ ...options, progressive: true });
+  }
+
+  /**
+   * Pictures that show how training goes: inputs, reconstruction, conditioning (where it is a picture), diffusion_row,
+   * samples, denoise_row, samples_x0_quantized, samples_inpainting, mask, samples_outpainting, progressive_row.
+   */
+  override async logImages(batch: Batch, options: LogImagesOptions = {}): Promise<Record<string, Tensor>> {
+    const args = {
+      N: options.N ?? 8,
+      n_row: options.n_row ?? 4,
+      sample: options.sample ?? true,
+      ddim_steps: options.ddim_steps === undefined ? 200 : options.ddim_steps,
+      ddim_eta: options.ddim_eta ?? 1,
+      quantize_denoised: options.quantize_denoised ?? true,
+      inpaint: options.inpaint ?? true,
+      plot_denoise_rows: options.plot_denoise_rows ?? false,
+      plot_progressive_rows: options.plot_progressive_rows ?? true,
+      plot_diffusion_rows: options.plot_diffusion_rows ?? true,
+    };
+    return this.call('logImages', { batch, ...args }, options);
+  }
+}
+
+registerModel(LatentDiffusion.target, LatentDiffusion);
