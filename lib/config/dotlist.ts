@@ -13,7 +13,8 @@ export function dotlistNode(overrides: readonly string[]): MapNode {
     const at: Position = { source: override };
     const equals = override.indexOf('=');
     const key = equals < 0 ? override : override.slice(0, equals);
-    const value = equals < 0 ? nullNode(at) : overrideValue(override.slice(equals + 1), at);
+    const text = equals < 0 ? '' : override.slice(equals + 1).trim();
+    const value = text === '' ? nullNode(at) : parseYaml(text, at);
     assign(root, splitKey(key, at), value, at);
   }
   return root;
@@ -21,19 +22,6 @@ export function dotlistNode(overrides: readonly string[]): MapNode {
 
 function nullNode(at: Position): ConfigNode {
   return { kind: 'scalar', value: null, float: false, at };
-}
-
-function overrideValue(text: string, at: Position): ConfigNode {
-  if (text.trim() === '') return nullNode(at);
-  return withPosition(parseYaml(text, at.source), at);
-}
-
-/** Lines within an override tell nothing: every value is at the override. */
-function withPosition(node: ConfigNode, at: Position): ConfigNode {
-  if (node.kind === 'scalar') return { ...node, at };
-  if (node.kind === 'list') return { ...node, items: node.items.map((item) => withPosition(item, at)), at };
-  const entries = new Map([...node.entries].map(([key, child]) => [key, withPosition(child, at)]));
-  return { ...node, entries, at };
 }
 
 /** 'a.b[c].d' to ['a', 'b', 'c', 'd'] */

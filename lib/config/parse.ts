@@ -6,8 +6,9 @@ import type { ConfigNode, MapNode, Position } from './node';
 import { errorAt } from './problems';
 import { resolveScalar } from './scalars';
 
+const TEXT = 'tag:yaml.org,2002:str';
 /** Unquoted scalars stay text in the parser; {@link resolveScalar} gives them their meaning. */
-const textTag: ScalarTag = { tag: 'tag:yaml.org,2002:str', default: true, resolve: (text) => text };
+const textTag: ScalarTag = { tag: TEXT, default: true, resolve: (text) => text };
 
 /** Explicit tags (`!!float 1`) that a config may use. */
 const EXPLICIT = new Set(['null', 'bool', 'int', 'float'].map((name) => `tag:yaml.org,2002:${name}`));
@@ -16,11 +17,12 @@ const explicitTags: ScalarTag[] = [...EXPLICIT].map((tag) => ({ tag, resolve: (t
 
 /**
  * Parses the text of a config. An empty text is an empty mapping.
- * @param source what positions and errors call the text
+ * @param source what positions and errors call the text; or the one position of everything in it, for an override
  */
-export function parseYaml(text: string, source: string): ConfigNode {
+export function parseYaml(text: string, source: string | Position): ConfigNode {
   const lines = new LineCounter();
   const at = (offset: number | undefined): Position => {
+    if (typeof source !== 'string') return source;
     const { line, col } = lines.linePos(offset ?? 0);
     return { source, line, column: col };
   };
@@ -36,7 +38,8 @@ export function parseYaml(text: string, source: string): ConfigNode {
     ],
     schema: 'failsafe',
   });
-  const [error] = document.errors;
+  // A warning is a tag that nobody knows: the value would be something else than what was meant.
+  const [error] = [...document.errors, ...document.warnings];
   if (error) throw errorAt(at(error.pos[0]), `this is not valid YAML: ${error.message}`, error);
 
   /** @param keyOffset where the key of a mapping's value stands: the place that an error names */
@@ -70,7 +73,8 @@ export function parseYaml(text: string, source: string): ConfigNode {
       mergeDefaults(map, merged);
       return map;
     }
-    if (node.type === 'PLAIN' || (node.tag !== undefined && EXPLICIT.has(node.tag))) {
+    const untagged = node.type === 'PLAIN' && node.tag !== TEXT;
+    if (untagged || (node.tag !== undefined && EXPLICIT.has(node.tag))) {
       const scalar = resolveScalar(String(node.value ?? ''));
       const float = scalar.float || node.tag === 'tag:yaml.org,2002:float';
       return { kind: 'scalar', value: scalar.value, float, at: position };
