@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { types } from 'node:util';
 import { LdmError } from './errors';
 import { withFileLock } from './file-lock';
 
@@ -49,10 +50,10 @@ const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: fal
 
 /** The innermost reason of a failed fetch: 'getaddrinfo ENOTFOUND host' instead of 'fetch failed'. */
 function reasonOf(error: unknown): string {
-  let inner = error;
-  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
-  if (inner instanceof AggregateError && inner.errors[0] instanceof Error) inner = inner.errors[0];
-  return inner instanceof Error ? inner.message || inner.name : String(inner);
+  let inner = error as Error & { errors?: Error[] };
+  while (types.isNativeError(inner.cause)) inner = inner.cause;
+  const first = inner.errors?.[0] ?? inner;
+  return first.message || first.name;
 }
 
 const aborted = (url: string): LdmError => new LdmError('ERR_ABORTED', `The download of ${url} was aborted`);

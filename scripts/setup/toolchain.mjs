@@ -41,7 +41,7 @@ function checkCompiler() {
 }
 
 function checkBuildTool() {
-  if (outputOf('make', ['--version']) ?? outputOf('ninja', ['--version'])) return;
+  if (['make', 'ninja'].some((command) => outputOf(command, ['--version']) !== undefined)) return;
   throw new SetupFailure({
     found: 'neither make nor ninja',
     required: 'one of them, for CMake',
