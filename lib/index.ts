@@ -3,6 +3,7 @@ export { cacheFolder } from './cache';
 export * from './checkpoint';
 export * from './config';
 export { LdmError, type LdmErrorCode } from './errors';
+export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
 export * from './models';
 export { Generator, Recorder, Tape, type TapeItem } from './random';

@@ -2,6 +2,7 @@
 import type { Check } from './check';
 import { checkAddon, checkCuda, checkLibtorch, probeAddon } from './native';
 import { checkDisk, checkMemory, checkNode, checkPlatform } from './system';
+import { checkLpips } from './weights';
 
 export type { Check, CheckStatus } from './check';
 
@@ -14,6 +15,7 @@ export async function examine(): Promise<Check[]> {
     checkLibtorch('info' in addon),
     ...checkAddon(addon),
     checkCuda(addon),
+    checkLpips(),
     checkMemory(),
     ...checkDisk(),
   ];

@@ -9,6 +9,11 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'inspect',
+    summary: 'show what a config, checkpoint or safetensors file holds',
+    load: async () => (await import('./inspect')).inspect,
+  },
+  {
     name: 'doctor',
     summary: 'check the installation: what is there, what is needed, what to do',
     load: async () => (await import('./doctor')).doctor,

@@ -1,0 +1,136 @@
+/** `ldm inspect`: what a config, a checkpoint or a safetensors file holds. */
+import type { Command } from 'commander';
+import {
+  type CheckpointSummary,
+  type ConfigSummary,
+  inspectCheckpoint,
+  inspectConfig,
+  type TensorSummary,
+} from '../../inspect';
+import { type CommandDefinition, outputOf } from '../command';
+import { UsageError } from '../errors';
+import { formatBytes, formatCount } from '../format';
+import { interruptible } from '../interrupt';
+import type { Output } from '../output';
+import { Progress } from '../progress';
+import type { Painter } from '../style';
+
+interface Options {
+  stats?: boolean;
+  build?: boolean;
+}
+
+export const inspect: CommandDefinition = {
+  configure(command: Command) {
+    command
+      .argument('<file>', 'a config (.yaml), a checkpoint (.ckpt, .pt, .pth) or a .safetensors file')
+      .argument(
+        '[overrides...]',
+        'for a config: values that replace those of the file, such as model.params.embed_dim=4',
+      )
+      .option('--stats', 'for a checkpoint: name, dtype, shape, sum and first values of each tensor')
+      .option('--build', 'for a config: build the model (without weights) and count its parameters')
+      .action(async (file: string, overrides: string[], options: Options) => {
+        const output = outputOf(command);
+        await interruptible(async (signal) => {
+          if (/\.ya?ml$/i.test(file)) {
+            if (options.stats) throw new UsageError('--stats is for checkpoints; a config has no tensors');
+            const summary = await inspectConfig(file, { overrides, build: options.build, signal });
+            output.result(summary, () => describeConfig(summary, output.paint));
+            return;
+          }
+          if (overrides.length > 0) throw new UsageError(`"${overrides[0]}" is an override, but ${file} is no config`);
+          if (options.build) throw new UsageError('--build is for configs; a checkpoint has its tensors already');
+          const summary = await withProgress(output, options.stats ?? false, (onProgress) =>
+            inspectCheckpoint(file, { stats: options.stats, signal, onProgress }),
+          );
+          output.result(summary, () => describeCheckpoint(summary, options.stats ?? false, output.paint));
+        });
+      });
+  },
+};
+
+/** Summing up a large file takes a while: it shows how far it is. */
+async function withProgress<T>(
+  output: Output,
+  shown: boolean,
+  work: (onProgress?: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  if (!shown || !output.stderr.isTTY) return work();
+  const progress = new Progress(output, { label: 'reading', unit: 'tensors' });
+  try {
+    return await work((done, total) => progress.update(done, {}, total));
+  } finally {
+    progress.end();
+  }
+}
+
+const row = (paint: Painter, name: string, value: string) => `${paint('bold', name.padEnd(14))}${value}`;
+
+function describeConfig(summary: ConfigSummary, paint: Painter): string {
+  const lines = [row(paint, 'config', summary.file)];
+  if (summary.baseLearningRate !== null) lines.push(row(paint, 'learning rate', formatRate(summary.baseLearningRate)));
+  for (const [path, target] of Object.entries(summary.targets)) lines.push(row(paint, lastKey(path), target));
+  if (summary.data) lines.push(row(paint, 'data', summary.data.target));
+  const { total, ...parts } = summary.parameters ?? {};
+  if (total !== undefined) {
+    lines.push(row(paint, 'parameters', formatCount(total)));
+    for (const [part, count] of Object.entries(parts)) lines.push(row(paint, `  ${part}`, formatCount(count)));
+  }
+  lines.push(paint('dim', 'The config is valid. --json prints every option with its default filled in.'));
+  return lines.join('\n');
+}
+
+function lastKey(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1).replace(/_config$/, '');
+}
+
+function describeCheckpoint(summary: CheckpointSummary, stats: boolean, paint: Painter): string {
+  const tensors = Object.entries(summary.tensors);
+  const lightning = summary.lightningVersion ? `, Lightning ${summary.lightningVersion}` : '';
+  const dtypes = Object.entries(summary.dtypes).map(([dtype, count]) => `${dtype} ${count}`);
+  const lines = [
+    row(paint, 'file', summary.file),
+    row(paint, 'format', `${summary.format}${lightning}, ${formatBytes(summary.bytes)}`),
+    row(paint, 'tensors', `${tensors.length} ${summary.where === '' ? 'at the top level' : `in ${summary.where}`}`),
+    row(paint, 'values', `${formatCount(summary.elements)}, ${formatBytes(summary.tensorBytes)}`),
+    row(paint, 'dtypes', dtypes.join(', ')),
+    row(paint, 'EMA', summary.ema ? 'yes' : 'no'),
+  ];
+  if (summary.epoch !== null) lines.push(row(paint, 'epoch', String(summary.epoch)));
+  if (summary.globalStep !== null) lines.push(row(paint, 'global step', String(summary.globalStep)));
+  if (summary.optimizers > 0) lines.push(row(paint, 'optimizers', String(summary.optimizers)));
+  if (summary.lrSchedulers > 0) lines.push(row(paint, 'lr schedulers', String(summary.lrSchedulers)));
+  if (summary.otherKeys.length > 0) lines.push(row(paint, 'also holds', summary.otherKeys.join(', ')));
+  if (summary.skippedClasses.length > 0) lines.push(row(paint, 'skipped', summary.skippedClasses.join(', ')));
+  for (const [key, value] of Object.entries(summary.metadata)) lines.push(row(paint, 'metadata', `${key}: ${value}`));
+  lines.push('');
+  if (stats) lines.push(...tensors.map(([name, tensor]) => `${name}  ${describeTensor(tensor)}`));
+  else lines.push(...groups(tensors, paint), paint('dim', 'See each tensor with --stats.'));
+  return lines.join('\n');
+}
+
+function describeTensor({ dtype, shape, sum, first }: TensorSummary): string {
+  const values = first ? `  sum ${sum}  first ${first.slice(0, 3).join(', ')}` : '';
+  return `${dtype} [${shape.join(', ')}]${values}`;
+}
+
+/** Values by the first part of the tensors' names, in the file's order. */
+function groups(tensors: [string, TensorSummary][], paint: Painter): string[] {
+  const sums = new Map<string, { tensors: number; values: number }>();
+  for (const [name, { shape }] of tensors) {
+    const part = name.split('.')[0]!;
+    const group = sums.get(part) ?? { tensors: 0, values: 0 };
+    group.tensors += 1;
+    group.values += shape.reduce((product, size) => product * size, 1);
+    sums.set(part, group);
+  }
+  return [...sums].map(([part, group]) =>
+    row(paint, part, `${part.length < 14 ? '' : '  '}${formatCount(group.values)} in ${group.tensors} tensors`),
+  );
+}
+
+/** 4.5e-6 rather than 0.0000045. */
+function formatRate(rate: number): string {
+  return rate !== 0 && rate < 1e-3 ? rate.toExponential() : String(rate);
+}

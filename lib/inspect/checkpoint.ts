@@ -1,0 +1,123 @@
+/** What a checkpoint or safetensors file holds, without loading it: names, dtypes, shapes; on request sums and first values. */
+import fs from 'node:fs';
+import { type Checkpoint, type CheckpointDType, type FileTensor, readCheckpoint } from '../checkpoint';
+
+/** Statistics of a tensor, as a reader of another language would compute them. */
+export interface TensorStats {
+  /** Sum of the elements in float64, exact for integers; a pair for complex tensors. */
+  sum?: number | number[];
+  /** Sum of the magnitudes; only of floating-point tensors. */
+  l1?: number;
+  /** The first (at most five) elements in row-major order; pairs for complex tensors. */
+  first?: (number | boolean | number[])[];
+}
+
+export interface TensorSummary extends TensorStats {
+  dtype: CheckpointDType;
+  shape: readonly number[];
+}
+
+export interface CheckpointSummary {
+  kind: 'checkpoint';
+  file: string;
+  format: Checkpoint['format'];
+  /** Size of the file. */
+  bytes: number;
+  /** Where the tensors lie in it: 'state_dict', 'model', ... or '' for the top level. */
+  where: string;
+  /** All elements of all tensors, and their bytes. */
+  elements: number;
+  tensorBytes: number;
+  /** Number of tensors by dtype. */
+  dtypes: Record<string, number>;
+  /** Whether there is an exponential moving average of the weights. */
+  ema: boolean;
+  epoch: number | null;
+  globalStep: number | null;
+  lightningVersion: string | null;
+  optimizers: number;
+  lrSchedulers: number;
+  /** Classes in the file that are not known; nothing of them was executed. */
+  skippedClasses: readonly string[];
+  /** Other entries at the top level. */
+  otherKeys: string[];
+  /** safetensors' metadata. */
+  metadata: Record<string, string>;
+  tensors: Record<string, TensorSummary>;
+}
+
+const FIRST = 5;
+
+/**
+ * Looks into a checkpoint.
+ * @param options.stats also read the data and sum it up; this takes as long as reading the file
+ * @param options.onProgress called for each tensor that has been summed up
+ * @throws LdmError ERR_FILE or ERR_CHECKPOINT
+ */
+export async function inspectCheckpoint(
+  file: string,
+  options: { stats?: boolean; signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {},
+): Promise<CheckpointSummary> {
+  using checkpoint = await readCheckpoint(file);
+  const tensors: Record<string, TensorSummary> = {};
+  const dtypes: Record<string, number> = {};
+  let elements = 0;
+  let tensorBytes = 0;
+  for (const [name, tensor] of checkpoint.tensors) {
+    options.signal?.throwIfAborted();
+    const summary: TensorSummary = { dtype: tensor.dtype, shape: tensor.shape };
+    tensors[name] = options.stats ? { ...summary, ...(await statsOf(tensor)) } : summary;
+    dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + 1;
+    elements += tensor.shape.reduce((product, size) => product * size, 1);
+    tensorBytes += tensor.bytes;
+    if (options.stats) options.onProgress?.(Object.keys(tensors).length, checkpoint.tensors.size);
+  }
+  const state = ['optimizer_states', 'lr_schedulers', 'epoch', 'global_step', 'pytorch-lightning_version'];
+  return {
+    kind: 'checkpoint',
+    file,
+    format: checkpoint.format,
+    bytes: (await fs.promises.stat(file)).size,
+    where: checkpoint.where,
+    elements,
+    tensorBytes,
+    dtypes,
+    ema: checkpoint.hasEma,
+    epoch: checkpoint.epoch,
+    globalStep: checkpoint.globalStep,
+    lightningVersion: checkpoint.lightningVersion,
+    optimizers: checkpoint.optimizerStates.length,
+    lrSchedulers: checkpoint.lrSchedulers.length,
+    skippedClasses: checkpoint.skippedClasses,
+    otherKeys: [...checkpoint.extra.keys()].filter((key) => !state.includes(key)),
+    metadata: Object.fromEntries(checkpoint.metadata),
+    tensors,
+  };
+}
+
+async function statsOf(entry: FileTensor): Promise<TensorStats> {
+  if (entry.shape.includes(0)) return {};
+  const tensor = entry.tensor();
+  if (entry.dtype === 'complex64') {
+    using pairs = tensor.reshape(-1, 2);
+    using head = pairs.slice(0, 0, Math.min(FIRST, pairs.shape[0]!));
+    using wide = pairs.to({ dtype: 'float64' });
+    using sum = wide.sum(0);
+    return { sum: await sum.toArray(), first: await head.toArray() };
+  }
+  using flat = tensor.reshape(-1);
+  using head = flat.slice(0, 0, Math.min(FIRST, flat.shape[0]!));
+  const values = (await head.toArray()) as number[];
+  const floating = entry.dtype.includes('float');
+  // Booleans and small integers are summed as int64: exact, and what they would overflow in themselves.
+  using wide = flat.to({ dtype: floating ? 'float64' : 'int64' });
+  using sum = wide.sum();
+  const stats: TensorStats = { sum: await sum.item() };
+  if (floating) {
+    using magnitudes = wide.abs();
+    using l1 = magnitudes.sum();
+    stats.l1 = await l1.item();
+  }
+  stats.first = entry.dtype === 'bool' ? values.map((value) => value !== 0) : values;
+  return stats;
+}
