@@ -1,6 +1,15 @@
 /** Checkpoint files: reading in every format of the field, writing of torch's and of safetensors. */
+
+export {
+  type CheckpointSummary,
+  type GroupSummary,
+  inspectCheckpoint,
+  type TensorSummary,
+} from './inspect';
+export { stringifyExact } from './json-integers';
+export { type LoadIntoOptions, loadInto } from './load-into';
 export { type Picklable, PyFloat, PyOrderedDict, PyTuple } from './pickle-writer';
 export { type ReadOptions, readCheckpoint } from './read';
 export { type WriteOptions, writeSafetensors } from './safetensors-writer';
-export { type LightningState, type LrSchedulerState, writeLightningCheckpoint, writeTorchFile } from './torch-writer';
+export { type CheckpointContent, writeCheckpoint, writeTorchFile } from './torch-writer';
 export * from './types';

@@ -120,7 +120,7 @@ function optimizerState(path: string, index: number, value: PlainValue): Optimiz
   if (!(value instanceof Map)) throw bad();
   const [states, groups] = [value.get('state'), value.get('param_groups')];
   if (!(states instanceof Map) || !Array.isArray(groups)) throw bad();
-  const state: OptimizerState['state'] = new Map();
+  const state: OptimizerState['state'] = {};
   for (const [key, entry] of states) {
     if (typeof key !== 'number' || !(entry instanceof Map)) throw bad();
     const fields: Record<string, number | boolean | Tensor> = {};
@@ -128,9 +128,9 @@ function optimizerState(path: string, index: number, value: PlainValue): Optimiz
       if (field instanceof MappedTensor) fields[String(name)] = field.tensor();
       else if (typeof field === 'number' || typeof field === 'boolean') fields[String(name)] = field;
     }
-    state.set(key, fields);
+    state[key] = fields;
   }
-  return { state, paramGroups: groups.map((group) => paramGroup(group, bad)) };
+  return { state, param_groups: groups.map((group) => paramGroup(group, bad)) };
 }
 
 function paramGroup(group: unknown, bad: () => Error): ParamGroup {

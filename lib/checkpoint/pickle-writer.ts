@@ -88,9 +88,11 @@ class Writer {
     } else if (types.isMap(value)) {
       this.#code('}');
       this.#items(value as ReadonlyMap<string | number, Picklable>, depth);
-    } else {
+    } else if (typeof value === 'object') {
       this.#code('}');
       this.#items(new Map(Object.entries(value as Record<string, Picklable>)), depth);
+    } else {
+      throw new LdmError('ERR_INVALID_ARGUMENT', `Expected plain values and tensors but received a ${typeof value}`);
     }
   }
 

@@ -1,10 +1,11 @@
 /** Writing of torch.save's zip format, and of Lightning 1.4's checkpoint in it. */
-import type { Tensor } from '../tensor';
+import { types } from 'node:util';
+import { LdmError } from '../errors';
+import { Tensor } from '../tensor';
 import { writeAtomically } from './atomic';
 import { type Picklable, PyFloat, PyOrderedDict, PyTuple, pickle } from './pickle-writer';
 import type { WriteOptions } from './safetensors-writer';
 import { TensorWriter } from './tensor-writer';
-import type { OptimizerState, ParamGroup } from './types';
 import { ZipWriter } from './zip-writer';
 
 /** The folder within the archive; torch uses this name since 1.11. */
@@ -12,27 +13,24 @@ const FOLDER = 'archive';
 /** Lightning's version whose structure is written (callbacks keyed by class, no loops). */
 const LIGHTNING_VERSION = '1.4.2';
 
-/** What a training run saves. */
-export interface LightningState {
+/**
+ * What a checkpoint of training holds, under Lightning's names. Other keys are kept as they are. Values may be maps or
+ * plain objects.
+ */
+export interface CheckpointContent {
   /** Parameters and buffers in the model's order. */
-  stateDict: ReadonlyMap<string, Tensor>;
-  /** Stored as Lightning stores it: of the epoch to be run next. */
-  epoch: number;
-  /** Stored as Lightning stores it: steps done. */
-  globalStep: number;
+  state_dict: ReadonlyMap<string, Tensor>;
+  /** Of the epoch to be run next. */
+  epoch?: number;
+  /** Steps done. */
+  global_step?: number;
+  'pytorch-lightning_version'?: string;
+  callbacks?: unknown;
   /** One per optimizer, in the order of configureOptimizers. */
-  optimizerStates?: readonly OptimizerState[];
-  /** One per scheduler. */
-  lrSchedulers?: readonly LrSchedulerState[];
-  /** More entries at the top level (plain values only). */
-  extra?: Record<string, Picklable>;
-}
-
-/** torch.optim.lr_scheduler.LambdaLR's state. */
-export interface LrSchedulerState {
-  baseLrs: readonly number[];
-  lastEpoch: number;
-  lastLr: readonly number[];
+  optimizer_states?: readonly unknown[];
+  /** One per scheduler: the state of torch's LambdaLR. */
+  lr_schedulers?: readonly unknown[];
+  [key: string]: unknown;
 }
 
 /**
@@ -54,54 +52,48 @@ export async function writeTorchFile(file: string, value: Picklable, options: Wr
 }
 
 /**
- * Writes a checkpoint as pytorch-lightning 1.4 does; the reference's `load_state_dict(strict=True)` accepts its
- * state_dict and `torch.optim` its optimizer states.
+ * Writes a checkpoint as pytorch-lightning 1.4 does: the reference's `load_state_dict(strict=True)` accepts its state_dict
+ * and torch.optim its optimizer states. The file appears whole or not at all.
+ * @throws LdmError ERR_FILE when it cannot be written, ERR_ABORTED, ERR_INVALID_ARGUMENT for values that torch would not
+ *   load with `weights_only=True`
  */
-export async function writeLightningCheckpoint(
+export async function writeCheckpoint(
   file: string,
-  state: LightningState,
+  content: CheckpointContent | Record<string, unknown>,
   options: WriteOptions = {},
 ): Promise<void> {
-  await writeTorchFile(
-    file,
-    {
-      epoch: state.epoch,
-      global_step: state.globalStep,
-      'pytorch-lightning_version': LIGHTNING_VERSION,
-      state_dict: new PyOrderedDict(state.stateDict),
-      callbacks: {},
-      optimizer_states: (state.optimizerStates ?? []).map(optimizerState),
-      lr_schedulers: (state.lrSchedulers ?? []).map(lrScheduler),
-      ...state.extra,
-    },
-    options,
+  const top = new Map<string, Picklable>();
+  for (const [key, value] of Object.entries(content)) {
+    if (value === undefined) continue;
+    const ordered = key === 'state_dict' && types.isMap(value);
+    top.set(key, ordered ? new PyOrderedDict(value as Map<string, Tensor>) : typed(value, key, 0));
+  }
+  if (!top.has('pytorch-lightning_version')) top.set('pytorch-lightning_version', LIGHTNING_VERSION);
+  await writeTorchFile(file, top, options);
+}
+
+/** Fields that Python holds as floats also where the number is integral; JavaScript cannot tell 1.0 from 1. */
+const FLOATS = new Set('lr initial_lr eps weight_decay momentum dampening base_lrs _last_lr'.split(' '));
+
+/** Gives values the Python types that torch expects under their names; optimizer states are indexed by integers. */
+function typed(value: unknown, key: string, depth: number): Picklable {
+  if (depth > 64)
+    throw new LdmError('ERR_INVALID_ARGUMENT', `Expected values under '${key}' that are nested less deeply`);
+  if (typeof value === 'number' && FLOATS.has(key)) return new PyFloat(value);
+  if (Array.isArray(value)) {
+    if (key === 'betas') return new PyTuple(value.map((v) => new PyFloat(v)));
+    return value.map((item) => typed(item, key, depth + 1));
+  }
+  const isTyped = value instanceof Tensor || value instanceof PyFloat || value instanceof PyTuple;
+  if (value === null || typeof value !== 'object' || isTyped || value instanceof PyOrderedDict)
+    return value as Picklable;
+  const entries: [unknown, unknown][] = types.isMap(value) ? [...value] : Object.entries(value);
+  return new Map(
+    entries
+      .filter(([, item]) => item !== undefined)
+      .map(([name, item]) => {
+        const index = key === 'state' && /^\d+$/.test(String(name));
+        return [index ? Number(name) : (name as string), typed(item, String(name), depth + 1)];
+      }),
   );
-}
-
-/** Options of torch.optim's Adam that are integers or flags, or whose kind says itself; every other number is a float. */
-function optimizerState({ state, paramGroups }: OptimizerState): Picklable {
-  const states = [...state].map(([index, fields]): [number, Picklable] => [index, { ...fields }]);
-  return { state: new Map(states), param_groups: paramGroups.map(paramGroup) };
-}
-
-function paramGroup(group: ParamGroup): Picklable {
-  const entries = Object.entries(group).map(([name, value]): [string, Picklable] => {
-    if (name === 'params') return [name, value];
-    if (typeof value === 'number') return [name, new PyFloat(value)];
-    if (Array.isArray(value)) return [name, new PyTuple(value.map((v) => new PyFloat(v)))];
-    return [name, value];
-  });
-  return Object.fromEntries(entries);
-}
-
-function lrScheduler({ baseLrs, lastEpoch, lastLr }: LrSchedulerState): Picklable {
-  return {
-    base_lrs: baseLrs.map((lr) => new PyFloat(lr)),
-    last_epoch: lastEpoch,
-    verbose: false,
-    _step_count: lastEpoch + 1,
-    _get_lr_called_within_step: false,
-    _last_lr: lastLr.map((lr) => new PyFloat(lr)),
-    lr_lambdas: baseLrs.map(() => ({})),
-  };
 }

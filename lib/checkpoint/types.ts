@@ -41,17 +41,17 @@ export type PlainValue =
   | ReadonlySet<PlainValue>
   | ReadonlyMap<PlainValue, PlainValue>;
 
-/** torch.optim's state_dict. Numbers stay numbers, tensors are handles that view the file. */
+/** torch.optim's `state_dict()` in torch's own layout; tensors are handles (of the file, when it was read). */
 export interface OptimizerState {
-  /** By index of the parameter, in the order of the groups: `step`, `exp_avg`, `exp_avg_sq`. */
-  state: Map<number, Record<string, number | boolean | Tensor>>;
-  paramGroups: ParamGroup[];
+  /** By index of the parameter, counted through the groups: `step`, `exp_avg`, `exp_avg_sq`. */
+  state: Record<string, Record<string, number | boolean | Tensor>>;
+  param_groups: ParamGroup[];
 }
 
 /** A parameter group of torch.optim; `betas` is a pair. */
 export interface ParamGroup {
-  params: number[];
-  [option: string]: number | boolean | null | string | number[];
+  params: readonly number[];
+  [option: string]: number | boolean | null | string | readonly number[];
 }
 
 /** An opened checkpoint. Dispose of it when its tensors have been copied: that releases the mapping. */
