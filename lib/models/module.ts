@@ -18,6 +18,17 @@ export function createNative(target: string, params: NativeValue, options: Creat
   );
 }
 
+/** Calls a method of a native object; tensors in arguments and results are wrapped. @internal */
+export async function callNative(
+  handle: NativeObject,
+  method: string,
+  args: Record<string, unknown> = {},
+  options?: CallOptions,
+): Promise<any> {
+  const grad = gradEnabled();
+  return wrapTensors(await job(options, { grad }, (o) => native().call(handle, method, unwrapTensors(args), o)));
+}
+
 /** A network or model. All methods that compute return promises; the work happens on the device's own thread. */
 export class Module {
   /** @internal */
@@ -36,9 +47,8 @@ export class Module {
   }
 
   /** Calls a native method by name; tensors in arguments and results are wrapped. @internal */
-  async call(method: string, args: Record<string, unknown> = {}, options?: CallOptions): Promise<any> {
-    const grad = gradEnabled();
-    return wrapTensors(await job(options, { grad }, (o) => native().call(this.native, method, unwrapTensors(args), o)));
+  call(method: string, args: Record<string, unknown> = {}, options?: CallOptions): Promise<any> {
+    return callNative(this.native, method, args, options);
   }
 
   /**

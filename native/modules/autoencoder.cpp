@@ -28,9 +28,6 @@ AutoencoderOptions::AutoencoderOptions(const Value& d)
       attnResolutions(d.ints("attn_resolutions")),
       dropout(d.number("dropout")),
       resampWithConv(d.boolean("resamp_with_conv")),
-      doubleZ(d.boolean("double_z")),
-      givePreEnd(d.boolean("give_pre_end")),
-      tanhOut(d.boolean("tanh_out")),
       attnType(d.boolean("use_linear_attn") ? "linear" : d.string("attn_type")) {
   if (chMult.empty()) invalid("Expected at least one level in ch_mult but received an empty list");
 }
@@ -62,7 +59,7 @@ Encoder::Encoder(const Value& ddconfig) {
   }
   mid_ = child("mid", std::make_shared<MidBlock>(width, o.dropout, o.attnType));
   normOut_ = child("norm_out", autoencoder::normalize(width));
-  convOut_ = child("conv_out", conv3x3(width, o.doubleZ ? 2 * o.zChannels : o.zChannels));
+  convOut_ = child("conv_out", conv3x3(width, ddconfig.boolean("double_z") ? 2 * o.zChannels : o.zChannels));
 }
 
 at::Tensor Encoder::forward(const at::Tensor& x) {
@@ -72,10 +69,9 @@ at::Tensor Encoder::forward(const at::Tensor& x) {
   return convOut_->forward(at::silu(normOut_->forward(h)));
 }
 
-Decoder::Decoder(const Value& ddconfig) {
+Decoder::Decoder(const Value& ddconfig)
+    : givePreEnd_(ddconfig.boolean("give_pre_end")), tanhOut_(ddconfig.boolean("tanh_out")) {
   const AutoencoderOptions o(ddconfig);
-  givePreEnd_ = o.givePreEnd;
-  tanhOut_ = o.tanhOut;
   const int64_t levels = static_cast<int64_t>(o.chMult.size());
   int64_t width = o.ch * o.chMult.back();
   int64_t resolution = o.resolution >> (levels - 1);

@@ -12,14 +12,14 @@
 
 namespace ldm {
 
-/// A `ddconfig` node, read whole.
+/// What encoder and decoder both read of a `ddconfig` node.
 struct AutoencoderOptions {
   explicit AutoencoderOptions(const Value& ddconfig);
 
   int64_t ch, outCh, numResBlocks, inChannels, resolution, zChannels;
   std::vector<int64_t> chMult, attnResolutions;
   double dropout;
-  bool resampWithConv, doubleZ, givePreEnd, tanhOut;
+  bool resampWithConv;
   std::string attnType;  ///< 'linear' when use_linear_attn is set
 
   /// Attention follows the config's resolution, whatever the size of the input.

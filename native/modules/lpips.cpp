@@ -85,7 +85,7 @@ LPIPS::LPIPS(bool useDropout) : useDropout_(useDropout) {
     auto features = net_->forward(scaled(args.tensor("x")));
     return Map{{"features", Value::fromTensors({features.begin(), features.end()})}};
   });
-  method("loaded", [this](const Value&) -> Value { return Map{{"loaded", loaded()}}; });
+  method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", loaded()}}; });
 }
 
 LPIPS::LPIPS(const Value& params) : LPIPS(params.boolean("use_dropout")) {}

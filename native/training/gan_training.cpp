@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
+
 #include "../core/autograd.h"
 #include "../core/context.h"
 #include "../core/registry.h"
@@ -32,6 +34,11 @@ class Toggle {
  private:
   std::vector<at::Tensor> frozen_;
 };
+
+void requireFinite(const at::Tensor& loss) {
+  const auto value = loss.item<double>();
+  if (!std::isfinite(value)) throw LdmError("ERR_NAN", "The loss is " + std::to_string(value));
+}
 
 }  // namespace
 
@@ -70,6 +77,7 @@ Value GanTraining::trainBatch(const Value& args, const Turn& turn) {
     Optimizer& optimizer = *optimizers_[i];
     Toggle toggle(optimizers_, optimizer);
     LossResult result = turn(static_cast<int64_t>(i));
+    if (log) requireFinite(result.loss);
     if (stale_[i]) optimizer.zeroGrad();
     stale_[i] = false;
     backward(accumulate == 1 ? result.loss : result.loss / accumulate);

@@ -6,6 +6,7 @@ import './conditioners';
 import './data';
 import './diffusion';
 import './identity';
+import './loss-networks';
 import './losses';
 import './schedulers';
 import './unets';

@@ -1,0 +1,111 @@
+/**
+ * A first stage that is trained against a discriminator: what a training loop calls. One batch is two turns, as PyTorch
+ * Lightning 1.4 runs two optimizers: the autoencoder's, then, in a forward pass of its own, the discriminator's.
+ */
+import type { OptimizerState } from '../checkpoint';
+import type { CallOptions } from '../job';
+import type { Tensor } from '../tensor';
+import { type Batch, ImageAutoencoder, type LoggedImages } from './image-autoencoder';
+import { fromNativeOptimizerState, toNativeOptimizerState } from './optimizer-states';
+import { PerceptualWeights } from './perceptual-weights';
+
+/** Scalars by the reference's names, such as `train/rec_loss`. */
+export type LoggedScalars = Record<string, number>;
+
+/** A loss that can be differentiated, and 0-dim tensors to log. */
+export interface StepResult {
+  loss: Tensor;
+  log: Record<string, Tensor>;
+}
+
+/** One micro-batch of training. */
+export interface TrainBatchArgs {
+  batch: Batch;
+  /** Number of the batch within the epoch. */
+  batchIdx: number;
+  /** Optimizer steps done so far; `disc_start` counts in it. */
+  globalStep: number;
+  /** Whether scalars are wanted (default true): reading them waits for the device. */
+  log?: boolean;
+  /** Whether the optimizers step after this micro-batch. Default true. */
+  step?: boolean;
+  /** Micro-batches of one step: the loss is divided by it. Default 1. */
+  accumulate?: number;
+}
+
+/** What a micro-batch logged, all together and turn by turn (empty without `log`). */
+export interface TrainBatchResult {
+  log: LoggedScalars;
+  turns: { loss: number; log: LoggedScalars }[];
+}
+
+export abstract class TrainableAutoencoder extends ImageAutoencoder {
+  readonly #weights = new PerceptualWeights(this, 'perceptualReady', 'loss.perceptual_loss.');
+
+  /**
+   * The loss of one optimizer's turn: 0 is the autoencoder's, 1 the discriminator's.
+   * @param globalStep optimizer steps done so far; `disc_start` counts in it
+   * @throws LdmError ERR_MISSING_WEIGHTS when the loss is perceptual and VGG16 is not in the cache folder;
+   *   ERR_INVALID_ARGUMENT when the lossconfig is torch.nn.Identity
+   */
+  trainingStep(batch: Batch, optimizerIdx: number, globalStep: number, options?: CallOptions): Promise<StepResult> {
+    return this.#weights.before(() => this.call('trainingStep', { batch, optimizerIdx, globalStep }, options));
+  }
+
+  /** What a validation batch logs (`val/rec_loss`, ...), as 0-dim tensors. Call `eval()` first. */
+  async validationStep(batch: Batch, globalStep: number, options?: CallOptions): Promise<Record<string, Tensor>> {
+    return (await this.#weights.before(() => this.call('validationStep', { batch, globalStep }, options))).log;
+  }
+
+  /**
+   * Creates the two optimizers: Adam with betas 0.5 and 0.9 for autoencoder and discriminator.
+   * @throws LdmError as {@link trainingStep}: nothing is trained before the perceptual weights are there
+   */
+  async configureOptimizers(options: { learningRate: number }): Promise<void> {
+    await this.#weights.before(() => this.call('configureOptimizers', options));
+  }
+
+  /**
+   * Both turns of one micro-batch as one job, with freezing, backward pass and step.
+   * @throws LdmError ERR_NAN when a loss is not finite (only with `log`), before its optimizer steps
+   */
+  trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<TrainBatchResult> {
+    const { log = true, step = true, accumulate = 1, ...rest } = args;
+    return this.call('trainBatch', { ...rest, log, step, accumulate }, options);
+  }
+
+  /** {@link validationStep} without gradients, as numbers. */
+  validateBatch(
+    args: Pick<TrainBatchArgs, 'batch' | 'batchIdx' | 'globalStep'>,
+    options?: CallOptions,
+  ): Promise<{ log: LoggedScalars }> {
+    return this.#weights.before(() => this.call('validateBatch', { ...args }, options));
+  }
+
+  /** One learning rate per optimizer. */
+  async setLearningRates(rates: readonly number[]): Promise<void> {
+    await this.call('setLearningRates', { rates });
+  }
+
+  /** torch's state_dict of each optimizer; the tensors are the live ones. */
+  async optimizerStates(): Promise<OptimizerState[]> {
+    return (await this.call('optimizerStates')).states.map(fromNativeOptimizerState);
+  }
+
+  /**
+   * Continues with the states of a checkpoint; call {@link configureOptimizers} first.
+   * @throws LdmError ERR_INVALID_ARGUMENT when they belong to another model
+   */
+  async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
+    await this.call('loadOptimizerStates', { states: states.map(toNativeOptimizerState) });
+  }
+
+  /**
+   * `inputs` and, unless `onlyInputs`, `reconstructions` and what the model has besides; segmentation maps in colours.
+   * No gradients.
+   */
+  logImages(batch: Batch, options: CallOptions & { onlyInputs?: boolean } = {}): Promise<LoggedImages> {
+    const { onlyInputs = false, ...callOptions } = options;
+    return this.call('logImages', { batch, onlyInputs }, callOptions);
+  }
+}
