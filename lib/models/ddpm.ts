@@ -1,4 +1,5 @@
 /** Denoising diffusion in image space (reference: ldm.models.diffusion.ddpm.DDPM; Ho et al. 2020). */
+import type { OptimizerState } from '../checkpoint';
 import type { ResolvedParams, TargetNode } from '../config';
 import type { DDPMParams } from '../config/targets/diffusion';
 import type { CallOptions } from '../job';
@@ -10,6 +11,7 @@ import type { Tensor } from '../tensor';
 import type { AdamState } from '../training/optimizer';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative, Module } from './module';
+import { fromNativeOptimizerState, toNativeOptimizerState } from './optimizer-states';
 import { instantiateFromConfig, registerModel } from './registry';
 
 /** A batch of a data loader: tensors (images [n, h, w, c]) and texts under the reference's keys. */
@@ -236,11 +238,12 @@ export class DDPM extends Module {
     await this.call('setLearningRates', { rates: [...rates] });
   }
   /** torch's `state_dict()` of the optimizer, with live tensors. */
-  async optimizerStates(): Promise<AdamState[]> {
-    return (await this.call('optimizerStates')).states;
+  async optimizerStates(): Promise<OptimizerState[]> {
+    return (await this.call('optimizerStates')).states.map(fromNativeOptimizerState);
   }
-  async loadOptimizerStates(states: readonly AdamState[]): Promise<void> {
-    await this.call('loadOptimizerStates', { states: [...states] });
+  /** Continues with the states of a checkpoint or of an optimizer; call {@link configureOptimizers} first. */
+  async loadOptimizerStates(states: readonly (OptimizerState | AdamState)[]): Promise<void> {
+    await this.call('loadOptimizerStates', { states: states.map(toNativeOptimizerState) });
   }
   /** A whole micro-batch as one job: loss, backward, optimizer step, moving average. */
   async trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<{ log: Record<string, number> }> {

@@ -2,11 +2,9 @@
 import type { CallOptions } from '../job';
 import type { LoadReport } from '../native';
 import type { Tensor } from '../tensor';
+import type { Batch } from './ddpm';
 import { initFromCkpt } from './init-from-ckpt';
 import { Module } from './module';
-
-/** Tensors and texts under the names that configs call keys. */
-export type Batch = Readonly<Record<string, unknown>>;
 
 /** Images of one step by name, [b, 1 or 3, H, W] in about [-1, 1]. */
 export type LoggedImages = Record<string, Tensor>;

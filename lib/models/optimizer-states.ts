@@ -1,26 +1,22 @@
 /** Optimizer states between checkpoints (torch's state_dict, read into maps) and the native optimizers. */
 import type { OptimizerState } from '../checkpoint';
 import { Tensor } from '../tensor';
+import type { AdamState } from '../training/optimizer';
 
-/** What the native `Optimizer` calls its state: torch's keys, indices as strings. */
-interface NativeOptimizerState {
-  state: Record<string, Record<string, number | boolean | Tensor>>;
-  param_groups: OptimizerState['paramGroups'];
-}
-
-/** From the native side to what {@link writeLightningCheckpoint} takes. The tensors are the live ones. @internal */
-export function fromNativeOptimizerState(native: NativeOptimizerState): OptimizerState {
+/** From the native side to what a checkpoint holds. The tensors are the live ones. @internal */
+export function fromNativeOptimizerState(native: AdamState): OptimizerState {
   return {
-    state: new Map(Object.entries(native.state).map(([index, entry]) => [Number(index), entry])),
-    paramGroups: native.param_groups,
+    state: new Map(Object.entries(native.state).map(([index, entry]) => [Number(index), { ...entry }])),
+    paramGroups: native.param_groups as unknown as OptimizerState['paramGroups'],
   };
 }
 
-/** From a checkpoint to the native side. @internal */
-export function toNativeOptimizerState(state: OptimizerState): NativeOptimizerState {
+/** From a checkpoint, or from an optimizer, to the native side. @internal */
+export function toNativeOptimizerState(state: OptimizerState | AdamState): AdamState {
+  if ('param_groups' in state) return state;
   return {
-    state: Object.fromEntries([...state.state].map(([index, entry]) => [String(index), { ...entry }])),
-    param_groups: state.paramGroups,
+    state: Object.fromEntries(state.state) as unknown as AdamState['state'],
+    param_groups: state.paramGroups as unknown as AdamState['param_groups'],
   };
 }
 

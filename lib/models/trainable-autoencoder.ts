@@ -5,7 +5,9 @@
 import type { OptimizerState } from '../checkpoint';
 import type { CallOptions } from '../job';
 import type { Tensor } from '../tensor';
-import { type Batch, ImageAutoencoder, type LoggedImages } from './image-autoencoder';
+import type { AdamState } from '../training/optimizer';
+import type { Batch, TrainBatchArgs } from './ddpm';
+import { ImageAutoencoder, type LoggedImages } from './image-autoencoder';
 import { fromNativeOptimizerState, toNativeOptimizerState } from './optimizer-states';
 import { PerceptualWeights } from './perceptual-weights';
 
@@ -16,21 +18,6 @@ export type LoggedScalars = Record<string, number>;
 export interface StepResult {
   loss: Tensor;
   log: Record<string, Tensor>;
-}
-
-/** One micro-batch of training. */
-export interface TrainBatchArgs {
-  batch: Batch;
-  /** Number of the batch within the epoch. */
-  batchIdx: number;
-  /** Optimizer steps done so far; `disc_start` counts in it. */
-  globalStep: number;
-  /** Whether scalars are wanted (default true): reading them waits for the device. */
-  log?: boolean;
-  /** Whether the optimizers step after this micro-batch. Default true. */
-  step?: boolean;
-  /** Micro-batches of one step: the loss is divided by it. Default 1. */
-  accumulate?: number;
 }
 
 /** What a micro-batch logged, all together and turn by turn (empty without `log`). */
@@ -70,8 +57,7 @@ export abstract class TrainableAutoencoder extends ImageAutoencoder {
    * @throws LdmError ERR_NAN when a loss is not finite (only with `log`), before its optimizer steps
    */
   trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<TrainBatchResult> {
-    const { log = true, step = true, accumulate = 1, ...rest } = args;
-    return this.call('trainBatch', { ...rest, log, step, accumulate }, options);
+    return this.call('trainBatch', { ...args }, options);
   }
 
   /** {@link validationStep} without gradients, as numbers. */
@@ -96,7 +82,7 @@ export abstract class TrainableAutoencoder extends ImageAutoencoder {
    * Continues with the states of a checkpoint; call {@link configureOptimizers} first.
    * @throws LdmError ERR_INVALID_ARGUMENT when they belong to another model
    */
-  async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
+  async loadOptimizerStates(states: readonly (OptimizerState | AdamState)[]): Promise<void> {
     await this.call('loadOptimizerStates', { states: states.map(toNativeOptimizerState) });
   }
 
