@@ -5,6 +5,7 @@ export * from './config';
 export { LdmError, type LdmErrorCode } from './errors';
 export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
+export { type DownloadedWeights, type DownloadLpipsOptions, downloadLpips } from './lpips-download';
 export * from './models';
 export { Generator, Recorder, Tape, type TapeItem } from './random';
 export * from './sampling';
@@ -12,4 +13,3 @@ export { type DType, Tensor, type TensorData, type TensorOptions } from './tenso
 export * from './training/lit-ema';
 export * from './training/lr-schedulers';
 export * from './training/optimizer';
-export { downloadLpips, LPIPS_FILES, lpipsPath, missingLpipsParts } from './weights/lpips';

@@ -1,6 +1,6 @@
 /** `ldm download`: gets weights that training needs into the cache folder. */
 import { Argument, type Command, Option } from 'commander';
-import { downloadLpips } from '../../weights/lpips';
+import { downloadLpips } from '../../lpips-download';
 import { type CommandDefinition, outputOf } from '../command';
 import { interruptible } from '../interrupt';
 import { Transfers } from '../transfers';
