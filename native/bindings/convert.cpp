@@ -7,7 +7,13 @@
 
 namespace ldm {
 
-Value fromJs(const Napi::Value& value) {
+namespace {
+
+// Deeper than any config or argument; a cyclic object would otherwise exhaust the stack.
+constexpr int kMaxDepth = 64;
+
+Value convert(const Napi::Value& value, int depth) {
+  if (depth > kMaxDepth) invalid("The value is nested deeper than " + std::to_string(kMaxDepth) + " levels, or cyclic");
   switch (value.Type()) {
     case napi_undefined:
     case napi_null:
@@ -44,7 +50,7 @@ Value fromJs(const Napi::Value& value) {
     list.reserve(array.Length());
     for (uint32_t i = 0; i < array.Length(); ++i) {
       Napi::HandleScope scope(value.Env());
-      list.push_back(fromJs(array.Get(i)));
+      list.push_back(convert(array.Get(i), depth + 1));
     }
     return list;
   }
@@ -55,10 +61,14 @@ Value fromJs(const Napi::Value& value) {
   for (uint32_t i = 0; i < keys.Length(); ++i) {
     Napi::HandleScope scope(value.Env());
     Napi::Value key = keys.Get(i);
-    map.set(key.As<Napi::String>().Utf8Value(), fromJs(object.Get(key)));
+    map.set(key.As<Napi::String>().Utf8Value(), convert(object.Get(key), depth + 1));
   }
   return map;
 }
+
+}  // namespace
+
+Value fromJs(const Napi::Value& value) { return convert(value, 0); }
 
 Napi::Value toJs(Napi::Env env, const Value& value, const at::Device& device) {
   if (value.isNull()) return env.Null();

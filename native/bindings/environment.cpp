@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <new>
 
 namespace ldm {
@@ -97,7 +98,9 @@ Failure describe(std::exception_ptr error) {
     return {"ERR_OUT_OF_MEMORY", firstLine(e.what_without_backtrace())};
   } catch (const c10::Error& e) {
     std::string message = firstLine(e.what_without_backtrace());
-    if (message.find("can't allocate memory") != std::string::npos) return {"ERR_OUT_OF_MEMORY", message};
+    // "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to ..."
+    if (message.find("can't allocate memory") != std::string::npos)
+      return {"ERR_OUT_OF_MEMORY", message.substr(std::min(message.find("DefaultCPUAllocator"), message.size()))};
     return {"ERR_TORCH", message};
   } catch (const std::bad_alloc&) {
     return {"ERR_OUT_OF_MEMORY", "Memory ran out"};
