@@ -1,12 +1,5 @@
 /** Checkpoint files: reading in every format of the field, writing of torch's and of safetensors. */
 
-export {
-  type CheckpointSummary,
-  type GroupSummary,
-  inspectCheckpoint,
-  type TensorSummary,
-} from './inspect';
-export { stringifyExact } from './json-integers';
 export { type LoadIntoOptions, loadInto } from './load-into';
 export { type Picklable, PyFloat, PyOrderedDict, PyTuple } from './pickle-writer';
 export { type ReadOptions, readCheckpoint } from './read';

@@ -1,4 +1,5 @@
 /** Where a command writes: stdout is data, stderr is for people. */
+import { exactJson } from './exact-json';
 import { type Painter, painter } from './style';
 
 export interface OutputOptions {
@@ -30,12 +31,12 @@ export class Output {
 
   /** The result of a command: JSON with --json, otherwise what `text` gives. */
   result(value: unknown, text: () => string): void {
-    this.write(this.json ? JSON.stringify(value, jsonSafe, 2) : text());
+    this.write(this.json ? exactJson(value, 2) : text());
   }
 
   /** One line of data among several: compact JSON with --json (JSON lines), otherwise what `text` gives. */
   line(value: unknown, text: () => string): void {
-    this.write(this.json ? JSON.stringify(value, jsonSafe) : text());
+    this.write(this.json ? exactJson(value) : text());
   }
 
   /** A remark for people. */
@@ -57,10 +58,4 @@ export class Output {
   private write(text: string): void {
     this.stdout.write(`${text}\n`);
   }
-}
-
-/** JSON has neither big integers nor infinities: they become text. */
-function jsonSafe(_key: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }

@@ -1,16 +1,7 @@
 /** What a checkpoint or safetensors file holds, without loading it: names, dtypes, shapes; on request sums and first values. */
 import fs from 'node:fs';
-import { type Checkpoint, type CheckpointDType, type FileTensor, readCheckpoint } from '../checkpoint';
-
-/** Statistics of a tensor, as a reader of another language would compute them. */
-export interface TensorStats {
-  /** Sum of the elements in float64, exact for integers; a pair for complex tensors. */
-  sum?: number | number[];
-  /** Sum of the magnitudes; only of floating-point tensors. */
-  l1?: number;
-  /** The first (at most five) elements in row-major order; pairs for complex tensors. */
-  first?: (number | boolean | number[])[];
-}
+import { type Checkpoint, type CheckpointDType, readCheckpoint } from '../checkpoint';
+import { statisticsOf, type TensorStats } from './statistics';
 
 export interface TensorSummary extends TensorStats {
   dtype: CheckpointDType;
@@ -46,8 +37,6 @@ export interface CheckpointSummary {
   tensors: Record<string, TensorSummary>;
 }
 
-const FIRST = 5;
-
 /**
  * Looks into a checkpoint.
  * @param options.stats also read the data and sum it up; this takes as long as reading the file
@@ -66,7 +55,7 @@ export async function inspectCheckpoint(
   for (const [name, tensor] of checkpoint.tensors) {
     options.signal?.throwIfAborted();
     const summary: TensorSummary = { dtype: tensor.dtype, shape: tensor.shape };
-    tensors[name] = options.stats ? { ...summary, ...(await statsOf(tensor)) } : summary;
+    tensors[name] = options.stats ? { ...summary, ...(await statisticsOf(tensor)) } : summary;
     dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + 1;
     elements += tensor.shape.reduce((product, size) => product * size, 1);
     tensorBytes += tensor.bytes;
@@ -93,31 +82,4 @@ export async function inspectCheckpoint(
     metadata: Object.fromEntries(checkpoint.metadata),
     tensors,
   };
-}
-
-async function statsOf(entry: FileTensor): Promise<TensorStats> {
-  if (entry.shape.includes(0)) return {};
-  const tensor = entry.tensor();
-  if (entry.dtype === 'complex64') {
-    using pairs = tensor.reshape(-1, 2);
-    using head = pairs.slice(0, 0, Math.min(FIRST, pairs.shape[0]!));
-    using wide = pairs.to({ dtype: 'float64' });
-    using sum = wide.sum(0);
-    return { sum: await sum.toArray(), first: await head.toArray() };
-  }
-  using flat = tensor.reshape(-1);
-  using head = flat.slice(0, 0, Math.min(FIRST, flat.shape[0]!));
-  const values = (await head.toArray()) as number[];
-  const floating = entry.dtype.includes('float');
-  // Booleans and small integers are summed as int64: exact, and what they would overflow in themselves.
-  using wide = flat.to({ dtype: floating ? 'float64' : 'int64' });
-  using sum = wide.sum();
-  const stats: TensorStats = { sum: await sum.item() };
-  if (floating) {
-    using magnitudes = wide.abs();
-    using l1 = magnitudes.sum();
-    stats.l1 = await l1.item();
-  }
-  stats.first = entry.dtype === 'bool' ? values.map((value) => value !== 0) : values;
-  return stats;
 }

@@ -1,3 +1,4 @@
 /** Looking into files: `ldm inspect` and for programs. */
-export { type CheckpointSummary, inspectCheckpoint, type TensorStats, type TensorSummary } from './checkpoint';
+export { type CheckpointSummary, inspectCheckpoint, type TensorSummary } from './checkpoint';
 export { type ConfigSummary, inspectConfig } from './config';
+export type { TensorStats } from './statistics';
