@@ -3,13 +3,15 @@ import { reportError } from './errors';
 import { Output } from './output';
 import { createProgram } from './program';
 
+/** `ldm inspect x | head` closes the pipe early: that is no error. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+}
+
 /** Runs the program; the process ends by itself with the exit code, after everything has been written. */
 export async function main(args: readonly string[]): Promise<void> {
-  // `ldm inspect x | head` closes the pipe early: that is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
+  process.stdout.off('error', onBrokenPipe).on('error', onBrokenPipe);
   try {
     const program = await createProgram(args);
     if (args.length === 0) program.help();
