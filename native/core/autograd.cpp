@@ -33,9 +33,9 @@ struct CheckpointState : torch::CustomClassHolder {
 class CheckpointFunction : public torch::autograd::Function<CheckpointFunction> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, c10::intrusive_ptr<CheckpointState> state,
-                            torch::autograd::variable_list tensors) {
+                            at::TensorList tensors) {
     ctx->saved_data["state"] = c10::IValue::make_capsule(state);
-    ctx->save_for_backward(tensors);
+    ctx->save_for_backward(tensors.vec());
     std::vector<at::Tensor> inputs;
     for (size_t i = 0, k = 0; i < state->defined.size(); ++i)
       inputs.push_back(state->defined[i] ? tensors[k++] : at::Tensor());
@@ -91,7 +91,8 @@ at::Tensor checkpoint(const CheckpointFn& fn, const std::vector<at::Tensor>& inp
     if (t.defined()) tensors.push_back(t);
   }
   tensors.insert(tensors.end(), parameters.begin(), parameters.end());
-  return CheckpointFunction::apply(state, tensors);
+  // as a TensorList: apply() does not look for variables in a std::vector
+  return CheckpointFunction::apply(state, at::TensorList(tensors));
 }
 
 }  // namespace ldm

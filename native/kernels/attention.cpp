@@ -1,6 +1,7 @@
 #include "attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <limits>
 
@@ -21,15 +22,28 @@ double largestFinite(at::ScalarType type) {
   }
 }
 
+/// Weights that are small enough to be held for the backward pass: 64 MiB in fp32.
+constexpr int64_t kHeldWeights = int64_t{1} << 24;
+
+/// The fused backward pass restores the weights and takes their row sums from the output, so that gradients that vanish
+/// by cancellation (of queries over a single key, of the bias of keys) come out as rounding noise larger than the plain
+/// formula's. In fp32 the plain formula is therefore taken while it is affordable.
+bool plainFormula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const bool needsGradient =
+      at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
+  const bool full = q.scalar_type() == at::kFloat || q.scalar_type() == at::kDouble;
+  return needsGradient && full && q.size(0) * q.size(1) * q.size(2) * k.size(2) <= kHeldWeights;
+}
+
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                      const at::Tensor& keyMask) {
-  if (!keyMask.defined())
+  if (!keyMask.defined() && !plainFormula(q, k, v))
     return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
   at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * scale;
-  const at::Tensor hidden = keyMask.logical_not().unsqueeze(1).unsqueeze(1);
-  scores = scores.masked_fill(hidden, -largestFinite(scores.scalar_type()));
+  if (keyMask.defined())
+    scores = scores.masked_fill(keyMask.logical_not().unsqueeze(1).unsqueeze(1), -largestFinite(scores.scalar_type()));
   return at::matmul(scores.softmax(-1), v);
 }
 
