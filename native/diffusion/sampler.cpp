@@ -66,15 +66,6 @@ Sampler::Sampler(const Value& params)
     finishStep(args.tensor("eps"));
     return report(args.boolean("tensors"));
   });
-  method("stepFrom", [this](const Value& args) -> Value {
-    const int64_t index = args.integer("index");
-    if (index < 0 || index >= total_)
-      invalid("'index' must lie between 0 and " + std::to_string(total_ - 1) + ", but is " + std::to_string(index));
-    index_ = index;
-    x_ = args.tensor("x");
-    step();
-    return report(/*tensors=*/true);
-  });
   method("result", [this](const Value&) -> Value { return result(); });
 }
 
