@@ -1,23 +1,20 @@
 /** Puts the published weights into LPIPS modules: the heads from this package, VGG16 from the cache folder. */
 import fs from 'node:fs';
-import path from 'node:path';
 import { readCheckpoint } from '../checkpoint';
 import { LdmError } from '../errors';
+import { lpipsHeadsFile, vgg16File } from '../lpips-files';
 import type { Tensor } from '../tensor';
-import { LPIPS_FILES, lpipsPath } from '../weights/lpips';
 import type { Module } from './module';
-
-/** The heads that come with this package; the same file as in the cache folder. */
-const HEADS = path.join(__dirname, '../../models/lpips/vgg_lpips_v0.1.pth');
 
 /** torchvision's layer number from which on a convolution belongs to the next slice of the LPIPS network. */
 const SLICE_ENDS = [4, 9, 16, 23, 30];
 
 /** Loads the five linear heads. @param prefix of the LPIPS module's keys, such as `loss.perceptual_loss.` */
 export async function loadLpipsHeads(module: Module, prefix = ''): Promise<void> {
-  using heads = await readCheckpoint(HEADS);
+  const { path: file } = lpipsHeadsFile();
+  using heads = await readCheckpoint(file);
   const state = new Map([...heads.stateDict].map(([name, tensor]) => [prefix + name, tensor]));
-  await module.loadStateDict(state, { strict: false, source: HEADS });
+  await module.loadStateDict(state, { strict: false, source: file });
 }
 
 /** Loads the heads into the loss of a first stage, if that loss has any. */
@@ -56,12 +53,12 @@ export async function loadVggWeights(module: Module, file: string, prefix = ''):
  * @throws LdmError ERR_MISSING_WEIGHTS that says how to get it when it is not there
  */
 export async function loadVggFromCache(module: Module, prefix = ''): Promise<void> {
-  const file = lpipsPath('trunk');
+  const { path: file, url } = vgg16File();
   if (!fs.existsSync(file))
     throw new LdmError(
       'ERR_MISSING_WEIGHTS',
       `The perceptual loss needs VGG16's weights, but there is no ${file}. Run \`ldm download lpips\`, or put ` +
-        `${LPIPS_FILES.trunk.urls[0]} there, or train without it: perceptual_weight=0 in the loss's params`,
+        `${url} there, or train without it: perceptual_weight=0 in the loss's params`,
     );
   await loadVggWeights(module, file, prefix);
 }
