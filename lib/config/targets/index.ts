@@ -1,6 +1,7 @@
 /** Every file of targets registers itself when it is imported; a new file is one line here. */
 import './architecture';
 import './autoencoders';
+import './blocks';
 import './callbacks';
 import './conditioners';
 import './data';
