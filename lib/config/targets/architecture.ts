@@ -49,12 +49,12 @@ export type DDConfig = z.output<typeof ddconfig>;
 registerTarget(
   'ldm.modules.diffusionmodules.model.Encoder',
   options({ ...common, ...encoderOnly }).refine(groupsFit, groups),
-  { family: 'network', ignored: Object.keys(decoderOnly) },
+  { family: 'building block', ignored: Object.keys(decoderOnly) },
 );
 registerTarget(
   'ldm.modules.diffusionmodules.model.Decoder',
   options({ ...common, ...decoderOnly }).refine(groupsFit, groups),
-  { family: 'network', ignored: Object.keys(encoderOnly) },
+  { family: 'building block', ignored: Object.keys(encoderOnly) },
 );
 
 const { z_channels: _, ...withoutLatent } = common;

@@ -220,16 +220,3 @@ registerTarget(
   }),
   block,
 );
-
-// taming/modules/discriminator/model.py, taming/modules/losses/lpips.py
-registerTarget(
-  'taming.modules.discriminator.model.NLayerDiscriminator',
-  options({
-    input_nc: count().default(3),
-    ndf: count().default(64),
-    n_layers: integer(0).default(3),
-    use_actnorm: flag().default(false),
-  }),
-  block,
-);
-registerTarget('taming.modules.losses.lpips.LPIPS', options({ use_dropout: flag().default(true) }), block);

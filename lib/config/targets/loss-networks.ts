@@ -20,5 +20,7 @@ const nLayerDiscriminator = options({
 });
 export type NLayerDiscriminatorParams = z.input<typeof nLayerDiscriminator>;
 
-registerTarget('taming.modules.losses.lpips.LPIPS', lpips, { family: 'network' });
-registerTarget('taming.modules.discriminator.model.NLayerDiscriminator', nLayerDiscriminator, { family: 'network' });
+registerTarget('taming.modules.losses.lpips.LPIPS', lpips, { family: 'building block' });
+registerTarget('taming.modules.discriminator.model.NLayerDiscriminator', nLayerDiscriminator, {
+  family: 'building block',
+});
