@@ -39,10 +39,11 @@ export async function loadInto(
 
 async function load(module: Module, checkpoint: Checkpoint, options: LoadIntoOptions): Promise<LoadReport> {
   const ownKeys = await keysOf(module);
-  const stateDict = options.ema ? withAverages(checkpoint) : checkpoint.stateDict;
-  return await module.loadStateDict(withoutWrapper(stateDict, ownKeys), {
+  const all = options.ema ? withAverages(checkpoint, ownKeys) : checkpoint.stateDict;
+  const ignored = options.ignoreKeys ?? [];
+  const wanted = new Map([...all].filter(([name]) => !ignored.some((prefix) => name.startsWith(prefix))));
+  return await module.loadStateDict(withoutWrapper(wanted, ownKeys), {
     strict: options.strict,
-    ignoreKeys: options.ignoreKeys,
     source: checkpoint.path,
   });
 }
@@ -63,18 +64,21 @@ function withoutWrapper(state: ReadonlyMap<string, Tensor>, ownKeys: ReadonlySet
   return prefix ? new Map([...state].map(([name, tensor]) => [name.slice(prefix.length), tensor])) : state;
 }
 
-/** LitEma names the average of `model.<name>` as `model_ema.<name without dots>`. */
-function withAverages(checkpoint: Checkpoint): ReadonlyMap<string, Tensor> {
+/**
+ * LitEma names the average of `model.<name>` as `model_ema.<name without dots>`. The averages themselves stay only for a
+ * model that keeps some.
+ */
+function withAverages(checkpoint: Checkpoint, ownKeys: ReadonlySet<string>): ReadonlyMap<string, Tensor> {
   if (!checkpoint.hasEma)
     throw new LdmError(
       'ERR_CHECKPOINT',
       `${checkpoint.path}: holds no moving averages (model_ema.*); load it without ema`,
     );
-  const state = new Map(checkpoint.stateDict);
-  for (const name of checkpoint.tensors.keys()) {
-    if (!name.startsWith('model.')) continue;
-    const average = checkpoint.stateDict.get(`model_ema.${name.slice('model.'.length).replaceAll('.', '')}`);
-    if (average) state.set(name, average);
+  const state = new Map<string, Tensor>();
+  for (const [name, tensor] of checkpoint.stateDict) {
+    if (name.startsWith('model_ema.') && !ownKeys.has(name)) continue;
+    const average = name.startsWith('model.') ? `model_ema.${name.slice('model.'.length).replaceAll('.', '')}` : '';
+    state.set(name, checkpoint.stateDict.get(average) ?? tensor);
   }
   return state;
 }

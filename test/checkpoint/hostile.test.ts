@@ -1,0 +1,218 @@
+/** Files made to harm their reader: each is refused with one clear error, quickly, and nothing of it is executed. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { readCheckpoint } from '../../lib/checkpoint';
+import { useTempFolder } from '../helpers/temp-folder';
+import { zipOf } from '../helpers/zip';
+import { bytes, call, DATA, global, int, type Piece, statePickle, tensor, text, torchZip, tuple } from './torch-file';
+
+const folder = useTempFolder();
+
+async function refuse(content: Buffer, message: RegExp, name = 'file.ckpt'): Promise<void> {
+  const file = path.join(folder(), name);
+  fs.writeFileSync(file, content);
+  const started = performance.now();
+  const error = await readCheckpoint(file).then(
+    () => undefined,
+    (e) => e,
+  );
+  expect(error).toMatchObject({ name: 'LdmError', code: 'ERR_CHECKPOINT' });
+  expect(error.message).toMatch(message);
+  expect(error.message).toContain(file);
+  expect(performance.now() - started).toBeLessThan(1000);
+}
+const raw = (...pieces: Piece[]) => torchZip(bytes(...pieces));
+
+test('the hand-made file itself is good', async () => {
+  const file = path.join(folder(), 'good.ckpt');
+  fs.writeFileSync(file, torchZip(statePickle(tensor())));
+  using checkpoint = await readCheckpoint(file);
+  expect(Array.from((await checkpoint.stateDict.get('w')!.data()) as Float32Array)).toEqual([1, 2, 3, 4]);
+});
+
+describe('names that run code', () => {
+  const marker = () => path.join(folder(), 'pwned');
+  const touch = () => text(`touch ${marker()}`);
+  afterEach(() => expect(fs.existsSync(marker())).toBe(false));
+
+  test.each([
+    ['os', 'system'],
+    ['posix', 'system'],
+    ['builtins', 'eval'],
+    ['builtins', 'getattr'],
+    ['__builtin__', 'exec'],
+    ['subprocess', 'Popen'],
+    ['importlib', 'import_module'],
+    ['torch.hub', 'load'],
+    ['operator', 'attrgetter'],
+    ['runpy', '_run_code'],
+  ])('%s.%s called', (module, name) =>
+    refuse(torchZip(statePickle(tensor(), { x: call(module, name, touch()) })), /asks for .* refused/),
+  );
+  test('mentioned without a call', () => refuse(raw('\x80\x02', global('os', 'system'), '.'), /os\.system/));
+  test('INST of protocol 0', () => refuse(raw(`(S'touch ${marker()}'\nios\nsystem\n.`), /os\.system/));
+  test('STACK_GLOBAL', () => refuse(raw('\x80\x04\x8c\x05posix\x8c\x06system\x93.'), /posix\.system/));
+  test('a legacy stream', () =>
+    refuse(
+      bytes(
+        '\x80\x02',
+        '\x8a\x0a',
+        Buffer.from('6cfc9c46f9206aa85019', 'hex'),
+        '.',
+        '\x80\x02',
+        call('os', 'system', touch()),
+        '.',
+      ),
+      /os\.system/,
+    ));
+});
+
+describe('tensors outside of their storage', () => {
+  test.each<[string, Parameters<typeof tensor>[0], RegExp]>([
+    ['offset', { offset: 3 }, /outside of its storage/],
+    ['huge storage', { numel: 2 ** 40 }, /has 16 bytes/],
+    ['storage a little short', { numel: 5, size: [5], stride: [1] }, /has 16 bytes but its tensors say 20/],
+    ['negative offset', { offset: -1 }, /malformed/],
+    ['negative size', { size: [-2, 2] }, /non-negative/],
+    ['negative stride', { offset: 2, stride: [-2, 1] }, /non-negative/],
+    ['ranks', { stride: [2] }, /differ in length/],
+    ['product beyond 2^53', { size: [2 ** 40, 2 ** 40], stride: [0, 0] }, /too many elements/],
+    ['a terabyte out of one element', { size: [2 ** 38], stride: [0] }, /over a storage of 4/],
+    ['70 dimensions', { size: Array(70).fill(1), stride: Array(70).fill(1) }, /70 dimensions/],
+    ['missing record', { key: '9' }, /no record/],
+    ['a path as key', { key: '../../../../etc/passwd' }, /invalid storage key/],
+    ['unknown class', { type: 'NoSuchStorage' }, /unknown storage class "torch.NoSuchStorage"/],
+  ])('%s', (_name, view, message) => refuse(torchZip(statePickle(tensor(view))), message));
+});
+
+describe('pickles that break a careless machine', () => {
+  test.each<[string, Piece[], RegExp]>([
+    ['empty', [], /unexpectedly/],
+    ['protocol', ['\x80\xff.'], /protocol 255/],
+    ['unset memo', ['\x80\x02h\x07.'], /memo slot 7/],
+    ['string of 2 GB', ['\x80\x02X\xff\xff\xff\x7fabc.'], /unexpectedly/],
+    ['string of 2^63', ['\x80\x04\x8d', Buffer.from('0000000000000080', 'hex'), 'abc.'], /unexpectedly/],
+    ['short integer', ['\x80\x02\x8a\xff', '\x01'.repeat(10), '.'], /unexpectedly/],
+    ['integer of 2 GB', ['\x80\x02\x8b\xff\xff\xff\x7f.'], /integer/],
+    ['a million digits', ['L', '9'.repeat(1_000_000), 'L\n.'], /integer/],
+    ['stop on an empty stack', ['\x80\x02.'], /empty stack/],
+    ['pop below a mark', ['\x80\x02K\x01(0.'], /empty stack|no |dictionary/],
+    ['set an item of a tuple', ['\x80\x02', tuple(int(1)), int(1), int(2), 's.'], /no dictionary/],
+    ['append to a tuple', ['\x80\x02)K\x01a.'], /no list/],
+    ['extend a tuple', ['\x80\x02)(K\x01e.'], /no list/],
+    ['odd items', ['\x80\x02}(K\x01u.'], /without a value/],
+    ['call a number', ['\x80\x02K\x01)R.'], /no class/],
+    ['call with a number', ['\x80\x02', global('collections', 'OrderedDict'), 'K\x01R.'], /no tuple/],
+    ['no mark', ['\x80\x02t.'], /mark/],
+    ['marks without end', ['\x80\x02', '('.repeat(200_000), '.'], /empty stack/],
+    ['lists 100,000 deep', ['\x80\x02', ']'.repeat(100_000), 'a'.repeat(99_999), '.'], /dictionary of tensors/],
+    ['extension code', ['\x80\x02\x82\x01.'], /extension/],
+    ['unknown instruction', ['\x80\x02\xff.'], /0xff/],
+    ['persistent id', ['\x80\x02K\x01Q.'], /persistent id/],
+    ['no tensors', ['\x80\x02}', text('epoch'), 'K\x01s.'], /no tensors/],
+    ['a whole model', ['\x80\x02', call('mymodule', 'Net'), '.'], /class mymodule.Net/],
+  ])('%s', (_name, pieces, message) => refuse(raw(...pieces), message));
+
+  test('a list that contains itself does no harm', async () => {
+    const file = path.join(folder(), 'cyclic.ckpt');
+    fs.writeFileSync(file, torchZip(statePickle(tensor(), { cyc: ']q\x01h\x01a' })));
+    using checkpoint = await readCheckpoint(file);
+    expect(checkpoint.tensors.size).toBe(1);
+  });
+});
+
+describe('archives', () => {
+  const good = () => torchZip(statePickle(tensor()));
+  test('flipped byte', () => {
+    const file = good();
+    file[file.indexOf(DATA) + 2] ^= 1;
+    return refuse(file, /checksum of the entry 'archive\/data\/0' is wrong/);
+  });
+  test.each([0.3, 0.6, 0.9, 0.99])('cut off at %s', (part) => {
+    const file = good();
+    return refuse(file.subarray(0, Math.floor(file.length * part)), /cut off/);
+  });
+  test('every cut gives an error, never a crash', async () => {
+    const file = good();
+    for (let n = 0; n < file.length; n += 7) await refuse(file.subarray(0, n), /./);
+  });
+  test('every flipped byte is refused or harmless', async () => {
+    const whole = good();
+    for (let i = 0; i < whole.length; i++) {
+      const file = path.join(folder(), 'flipped.ckpt');
+      const changed = Buffer.from(whole);
+      changed[i] ^= 0xff;
+      fs.writeFileSync(file, changed);
+      const outcome = await readCheckpoint(file).then(
+        (checkpoint) => {
+          checkpoint.dispose();
+          return 'read';
+        },
+        (error) => error.code,
+      );
+      expect(['read', 'ERR_CHECKPOINT']).toContain(outcome);
+    }
+  });
+  test('the same record twice', () => refuse(torchZip(statePickle(tensor()), [['archive/data/0', DATA]]), /twice/));
+  test('two checkpoints', () =>
+    refuse(torchZip(statePickle(tensor()), [['other/data.pkl', 'x']]), /several checkpoints/));
+  test('unknown byte order', () =>
+    refuse(torchZip(statePickle(tensor()), [['archive/byteorder', 'pdp']]), /byte order/));
+  test('a record that inflates to far more than its tensor has', () => {
+    const bomb = zipOf({ 'a/data.pkl': statePickle(tensor()), 'a/data/0': { deflate: Buffer.alloc(64 << 20) } });
+    return refuse(bomb, /has 67108864 bytes but its tensors say 16/);
+  });
+  test('names that lead out of the archive are only names', async () => {
+    const file = path.join(folder(), 'slip.ckpt');
+    fs.writeFileSync(
+      file,
+      torchZip(statePickle(tensor()), [
+        ['../../evil.txt', 'x'],
+        ['/abs/evil.txt', 'x'],
+      ]),
+    );
+    using checkpoint = await readCheckpoint(file);
+    expect(checkpoint.tensors.size).toBe(1);
+    expect(fs.readdirSync(folder())).toEqual(['slip.ckpt']);
+  });
+});
+
+describe('other files', () => {
+  test.each<[string, Buffer, RegExp]>([
+    ['empty', Buffer.alloc(0), /is empty/],
+    ['web page', bytes('<!DOCTYPE html><html>404</html>'), /web page/],
+    ['git lfs', bytes('version https://git-lfs.github.com/spec/v1\noid sha256:00\n'), /Git LFS pointer/],
+    ['text', bytes('hello, this is no checkpoint'), /neither/],
+    ['a pickle of something', bytes('\x80\x02]q\x00.'), /no checkpoint of torch.save/],
+  ])('%s', (_name, content, message) => refuse(content, message));
+  test('a missing file and a folder', async () => {
+    await expect(readCheckpoint(path.join(folder(), 'no.ckpt'))).rejects.toMatchObject({ code: 'ERR_FILE' });
+    await expect(readCheckpoint(folder())).rejects.toMatchObject({ code: 'ERR_FILE' });
+  });
+});
+
+describe('safetensors', () => {
+  const file = (header: string, data = 16) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    return bytes(length, header, Buffer.alloc(data));
+  };
+  const f32 = (begin: number, end: number, shape = '[4]') =>
+    `{"dtype":"F32","shape":${shape},"data_offsets":[${begin},${end}]}`;
+  test.each<[string, Buffer, RegExp]>([
+    ['header beyond the file', bytes(Buffer.from('0000000000010000', 'hex'), '{"w":1}'), /header/],
+    ['overlap', file(`{"a":${f32(0, 16)},"b":${f32(8, 24)}}`, 24), /begins at 8/],
+    ['hole', file(`{"a":${f32(0, 16)},"b":${f32(24, 40)}}`, 40), /begins at 24/],
+    ['truncated', file(`{"a":${f32(0, 16)}}`, 10), /describes 16 bytes/],
+    ['trailing bytes', file(`{"a":${f32(0, 16)}}`, 20), /describes 16 bytes/],
+    ['size', file(`{"a":${f32(0, 16, '[5]')}}`), /cannot have 16 bytes/],
+    ['negative', file(`{"a":${f32(0, 16, '[-4]')}}`), /invalid shape/],
+    ['overflow', file(`{"a":${f32(0, 16, '[4294967296,4294967296]')}}`), /cannot have/],
+    ['backwards', file(`{"a":${f32(16, 0)}}`), /data_offsets/],
+    ['dtype', file('{"a":{"dtype":"Q9","shape":[4],"data_offsets":[0,16]}}'), /Q9/],
+    ['the same name twice', file(`{"a":${f32(0, 16)},"\\u0061":${f32(16, 32)}}`, 32), /twice/],
+    ['nested 50,000 deep', file('['.repeat(50_000) + ']'.repeat(50_000)), /not a JSON object/],
+    ['no JSON', file('{"a": nonsense}'), /not JSON/],
+    ['no tensors', file('{"__metadata__":{"a":"b"}}', 0), /no tensors/],
+  ])('%s', (_name, content, message) => refuse(content, message, 'file.safetensors'));
+});
