@@ -1,6 +1,5 @@
 /** resume_ldm: one more step from a Lightning checkpoint with the states of optimizer, schedule and moving average. */
 import type { LatentDiffusion } from '../../../lib/models';
-import type { AdamState } from '../../../lib/training/optimizer';
 import type { KindHandler } from '../runner/case';
 import { trainSteps } from './diffusion/training';
 
@@ -8,12 +7,7 @@ const resumeLdmKind: KindHandler = async (c) => {
   const model = (await c.build()) as LatentDiffusion;
   await model.configureOptimizers({ learningRate: c.meta.learning_rate });
   const { optimizerStates, globalStep } = await c.checkpoint();
-  await model.loadOptimizerStates(
-    optimizerStates.map(
-      ({ state, paramGroups }) =>
-        ({ state: Object.fromEntries(state), param_groups: paramGroups }) as unknown as AdamState,
-    ),
-  );
+  await model.loadOptimizerStates(optimizerStates);
   await trainSteps(c, model, globalStep!, globalStep!, c.tape());
 };
 
