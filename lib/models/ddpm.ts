@@ -8,10 +8,8 @@ import type { Conditioning } from '../sampling/conditioning';
 import { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler } from '../sampling/ddpm-sampler';
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
-import type { AdamState } from '../training/optimizer';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative, Module } from './module';
-import { fromNativeOptimizerState, toNativeOptimizerState } from './optimizer-states';
 import { instantiateFromConfig, registerModel } from './registry';
 
 /** A batch of a data loader: tensors (images [n, h, w, c]) and texts under the reference's keys. */
@@ -239,11 +237,11 @@ export class DDPM extends Module {
   }
   /** torch's `state_dict()` of the optimizer, with live tensors. */
   async optimizerStates(): Promise<OptimizerState[]> {
-    return (await this.call('optimizerStates')).states.map(fromNativeOptimizerState);
+    return (await this.call('optimizerStates')).states;
   }
   /** Continues with the states of a checkpoint or of an optimizer; call {@link configureOptimizers} first. */
-  async loadOptimizerStates(states: readonly (OptimizerState | AdamState)[]): Promise<void> {
-    await this.call('loadOptimizerStates', { states: states.map(toNativeOptimizerState) });
+  async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
+    await this.call('loadOptimizerStates', { states: [...states] });
   }
   /** A whole micro-batch as one job: loss, backward, optimizer step, moving average. */
   async trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<{ log: Record<string, number> }> {

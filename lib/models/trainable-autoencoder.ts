@@ -5,10 +5,8 @@
 import type { OptimizerState } from '../checkpoint';
 import type { CallOptions } from '../job';
 import type { Tensor } from '../tensor';
-import type { AdamState } from '../training/optimizer';
 import type { Batch, TrainBatchArgs } from './ddpm';
 import { ImageAutoencoder, type LoggedImages } from './image-autoencoder';
-import { fromNativeOptimizerState, toNativeOptimizerState } from './optimizer-states';
 import { PerceptualWeights } from './perceptual-weights';
 
 /** Scalars by the reference's names, such as `train/rec_loss`. */
@@ -75,15 +73,15 @@ export abstract class TrainableAutoencoder extends ImageAutoencoder {
 
   /** torch's state_dict of each optimizer; the tensors are the live ones. */
   async optimizerStates(): Promise<OptimizerState[]> {
-    return (await this.call('optimizerStates')).states.map(fromNativeOptimizerState);
+    return (await this.call('optimizerStates')).states;
   }
 
   /**
    * Continues with the states of a checkpoint; call {@link configureOptimizers} first.
    * @throws LdmError ERR_INVALID_ARGUMENT when they belong to another model
    */
-  async loadOptimizerStates(states: readonly (OptimizerState | AdamState)[]): Promise<void> {
-    await this.call('loadOptimizerStates', { states: states.map(toNativeOptimizerState) });
+  async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
+    await this.call('loadOptimizerStates', { states: [...states] });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Adam and AdamW for training loops that are written by hand (reference: torch.optim). */
 
+import type { OptimizerState } from '../checkpoint';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import { job } from '../job';
@@ -16,19 +17,6 @@ export interface AdamOptions {
   eps?: number;
   /** Adam adds it to the gradient (default 0); AdamW shrinks the weights by lr times it (default 0.01). */
   weightDecay?: number;
-}
-
-/** torch's `optimizer.state_dict()`: moments by parameter index, and the group's numbers. */
-export interface AdamState {
-  state: Record<string, { step: Tensor | number; exp_avg: Tensor; exp_avg_sq: Tensor }>;
-  param_groups: {
-    lr: number;
-    betas: readonly number[];
-    eps: number;
-    weight_decay: number;
-    amsgrad?: boolean;
-    params: readonly number[];
-  }[];
 }
 
 /** Base of {@link Adam} and {@link AdamW}. */
@@ -79,11 +67,11 @@ abstract class Optimizer {
     await this.#call('setLearningRate', { lr });
   }
   /** The moments and numbers; the tensors are the live ones. */
-  async state(): Promise<AdamState> {
+  async state(): Promise<OptimizerState> {
     return this.#call('state');
   }
   /** @throws LdmError ERR_INVALID_ARGUMENT when the state is of other parameters */
-  async loadState(state: AdamState): Promise<void> {
+  async loadState(state: OptimizerState): Promise<void> {
     await this.#call('loadState', { ...state });
   }
   dispose(): void {
