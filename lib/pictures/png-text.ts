@@ -1,0 +1,57 @@
+/** Text chunks of PNG files (PNG specification, section 11.3.3): the place for the settings that made a picture. */
+import { LdmError } from '../errors';
+
+const SIGNATURE_LENGTH = 8;
+
+/** Adds one text chunk for each entry (tEXt for ASCII, else iTXt), after the header chunk. */
+export function withText(png: Buffer, text: Record<string, string>): Buffer {
+  const headerEnd = SIGNATURE_LENGTH + 12 + png.readUInt32BE(SIGNATURE_LENGTH);
+  const chunks = Object.entries(text).map(([keyword, value]) => textChunk(keyword, value));
+  return Buffer.concat([png.subarray(0, headerEnd), ...chunks, png.subarray(headerEnd)]);
+}
+
+/** The text entries of a PNG file (tEXt and uncompressed iTXt). */
+export function readText(png: Buffer): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (let at = SIGNATURE_LENGTH; at + 12 <= png.length; ) {
+    const length = png.readUInt32BE(at);
+    const type = png.toString('latin1', at + 4, at + 8);
+    const body = png.subarray(at + 8, at + 8 + length);
+    const end = body.indexOf(0);
+    if (type === 'tEXt') result[body.toString('latin1', 0, end)] = body.toString('latin1', end + 1);
+    if (type === 'iTXt' && body[end + 1] === 0) {
+      const language = body.indexOf(0, end + 3);
+      const translated = body.indexOf(0, language + 1);
+      result[body.toString('latin1', 0, end)] = body.toString('utf8', translated + 1);
+    }
+    at += 12 + length;
+  }
+  return result;
+}
+
+function textChunk(keyword: string, value: string): Buffer {
+  if (!/^[\x20-\x7e]{1,79}$/.test(keyword))
+    throw new LdmError('ERR_INVALID_ARGUMENT', `Expected a PNG keyword of 1 to 79 ASCII characters, got '${keyword}'`);
+  // ASCII fits the older tEXt chunk, which more programs show.
+  const ascii = /^[\x0a\x20-\x7e]*$/.test(value);
+  const body = ascii
+    ? Buffer.from(`tEXt${keyword}\0${value}`, 'latin1')
+    : Buffer.concat([Buffer.from(`iTXt${keyword}\0\0\0\0\0`, 'latin1'), Buffer.from(value, 'utf8')]);
+  const chunk = Buffer.alloc(body.length + 8);
+  chunk.writeUInt32BE(body.length - 4, 0);
+  body.copy(chunk, 4);
+  chunk.writeUInt32BE(crc32(body), body.length + 4);
+  return chunk;
+}
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of data) crc = TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
