@@ -30,10 +30,10 @@ export function readText(png: Buffer): Record<string, string> {
 }
 
 function textChunk(keyword: string, value: string): Buffer {
-  if (!/^[\x20-\x7e]{1,79}$/.test(keyword))
+  if (!/^[ -~]{1,79}$/.test(keyword))
     throw new LdmError('ERR_INVALID_ARGUMENT', `Expected a PNG keyword of 1 to 79 ASCII characters, got '${keyword}'`);
   // ASCII fits the older tEXt chunk, which more programs show.
-  const ascii = /^[\x0a\x20-\x7e]*$/.test(value);
+  const ascii = /^[\n -~]*$/.test(value);
   const body = ascii
     ? Buffer.from(`tEXt${keyword}\0${value}`, 'latin1')
     : Buffer.concat([Buffer.from(`iTXt${keyword}\0\0\0\0\0`, 'latin1'), Buffer.from(value, 'utf8')]);

@@ -1,0 +1,98 @@
+/**
+ * The log folder of the reference's main.py: `logs/<time>_<name><postfix>/{checkpoints,configs,images,testtube}`, with the
+ * configs of the run as `<time>-project.yaml` and `<time>-lightning.yaml`.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { LdmError } from '../errors';
+import { writeFileAtomic } from '../pictures/picture';
+
+/** Paths of one run. Folders are made by {@link LogFolder.create}. */
+export class LogFolder {
+  readonly root: string;
+  /** Start of this run, in the form that the reference puts into names. */
+  readonly time: string;
+
+  constructor(root: string, time = timeStamp()) {
+    this.root = root;
+    this.time = time;
+  }
+
+  /**
+   * The folder of a new run.
+   * @param options.logdir parent folder (the reference's `--logdir`)
+   * @param options.name name of the run (`--name`, or the first config's file name)
+   */
+  static forRun(options: { logdir: string; name: string; postfix?: string; now?: Date }): LogFolder {
+    const time = timeStamp(options.now);
+    const name = options.name ? `_${options.name}` : '';
+    return new LogFolder(path.join(options.logdir, `${time}${name}${options.postfix ?? ''}`), time);
+  }
+
+  /**
+   * What `--resume PATH` means: a log folder (then `checkpoints/last.ckpt`) or a checkpoint in one.
+   * @throws LdmError ERR_FILE when there is nothing to resume
+   */
+  static forResume(target: string): { folder: LogFolder; checkpoint: string; configs: string[] } {
+    if (!fs.existsSync(target))
+      throw new LdmError('ERR_FILE', `Cannot find ${target}. --resume takes a log folder or a checkpoint in one.`);
+    const isFile = fs.statSync(target).isFile();
+    const root = isFile ? path.dirname(path.dirname(path.resolve(target))) : path.resolve(target);
+    const checkpoint = isFile ? path.resolve(target) : path.join(root, 'checkpoints', 'last.ckpt');
+    if (!fs.existsSync(checkpoint))
+      throw new LdmError('ERR_FILE', `There is no checkpoint ${checkpoint}. Give one with --resume FILE.`);
+    return { folder: new LogFolder(root), checkpoint, configs: configsOf(root) };
+  }
+
+  get checkpoints(): string {
+    return path.join(this.root, 'checkpoints');
+  }
+  get configs(): string {
+    return path.join(this.root, 'configs');
+  }
+  get images(): string {
+    return path.join(this.root, 'images');
+  }
+  /** Metrics as JSON lines. */
+  get metrics(): string {
+    return path.join(this.root, 'metrics.jsonl');
+  }
+  /** TensorBoard's event files. */
+  get events(): string {
+    return path.join(this.root, 'testtube', 'version_0', 'tf');
+  }
+
+  /**
+   * Makes the folders and writes the configs.
+   * @param project the merged config without its `lightning` section
+   * @param lightning that section
+   */
+  create(project: unknown, lightning: unknown): void {
+    try {
+      for (const folder of [this.checkpoints, this.configs]) fs.mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw new LdmError('ERR_FILE', `Cannot make the log folder ${this.root}: ${(error as Error).message}`);
+    }
+    writeFileAtomic(path.join(this.configs, `${this.time}-project.yaml`), stringify(project));
+    writeFileAtomic(path.join(this.configs, `${this.time}-lightning.yaml`), stringify({ lightning }));
+  }
+}
+
+/** Config files of a log folder in the order in which they are merged; empty where it has none. */
+export function configsOf(root: string): string[] {
+  const folder = path.join(root, 'configs');
+  if (!fs.existsSync(folder)) return [];
+  return fs
+    .readdirSync(folder)
+    .filter((f) => f.endsWith('.yaml'))
+    .sort()
+    .map((f) => path.join(folder, f));
+}
+
+/** `2021-12-31T23-59-59` in local time. */
+export function timeStamp(date = new Date()): string {
+  const two = (n: number) => String(n).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${two(date.getHours())}-${two(date.getMinutes())}-${two(date.getSeconds())}`;
+}
