@@ -26,6 +26,8 @@ export interface LoadedBatch {
   size: number;
   /** Place in the epoch's order after this batch: {@link DataLoader.batches} goes on from there. */
   position: number;
+  /** Whether the epoch ends with this batch. */
+  last: boolean;
 }
 
 export interface DataLoaderOptions {
@@ -100,16 +102,29 @@ export class DataLoader {
     const ahead: Promise<Sample | Error>[] = [];
     let next = position;
     let samples: Sample[] = [];
+    // One batch is held back: only when the next one is there is it known that this one is not the last.
+    let held: { samples: Sample[]; position: number } | undefined;
+    const loaded = (last: boolean): LoadedBatch => ({
+      batch: collate(held!.samples),
+      size: held!.samples.length,
+      position: last ? n : held!.position,
+      last,
+    });
     for (let at = position; at < n; at++) {
       while (next < n && ahead.length < this.batchSize * (prefetch + 1)) ahead.push(this.#read(order[next++], epoch));
       const sample = await ahead.shift()!;
-      if (!(sample instanceof Error)) samples.push(sample);
-      if (samples.length === this.batchSize) {
-        yield { batch: collate(samples), size: samples.length, position: at + 1 };
-        samples = [];
-      }
+      if (sample instanceof Error) continue;
+      samples.push(sample);
+      if (samples.length < this.batchSize) continue;
+      if (held) yield loaded(false);
+      held = { samples, position: at + 1 };
+      samples = [];
     }
-    if (samples.length > 0 && !dropLast) yield { batch: collate(samples), size: samples.length, position: n };
+    if (samples.length > 0 && !dropLast) {
+      if (held) yield loaded(false);
+      held = { samples, position: n };
+    }
+    if (held) yield loaded(true);
   }
 
   /** An unreadable item is reported once and becomes its error; a promise that nobody awaits any more must not reject. */

@@ -1,5 +1,6 @@
 /** What a callback sees of the trainer, and when it is called. The names are Lightning's in camelCase. */
 import type { Batch } from '../../data/data-loader';
+import type { Generator } from '../../random';
 import type { Metrics } from '../metrics';
 import type { TrainableModel } from '../trainable';
 
@@ -14,6 +15,8 @@ export interface TrainerView {
   /** Latest value of each logged metric. */
   readonly metrics: Readonly<Metrics>;
   readonly signal: AbortSignal;
+  /** A generator for what is not training (pictures): it leaves the stream of training alone. */
+  sideGenerator(): Generator;
   /** Shows a line to the user. */
   info(message: string): void;
   /** Writes a checkpoint of the whole state, atomically. */

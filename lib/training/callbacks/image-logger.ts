@@ -83,6 +83,7 @@ export class ImageLogger implements Callback {
       ...log_images_kwargs,
       split,
       signal: trainer.signal,
+      random: trainer.sideGenerator(),
     });
     const pictures: Record<string, Pictures> = {};
     for (const [name, tensor] of Object.entries(images)) {

@@ -1,0 +1,373 @@
+/**
+ * Trainer: runs a model over a data set, as pytorch_lightning.Trainer does for the reference's main.py. It orchestrates
+ * only: one native job is one micro-batch, with everything that the reference does in it.
+ *
+ * Counting follows Lightning 1.4: `globalStep` counts optimizer steps (an accumulated batch counts once, both optimizers
+ * of a GAN together), and hooks see the number of the step that has just been made, from 0.
+ */
+import path from 'node:path';
+import { type Batch, type DataLoader, disposeBatch, type LoadedBatch } from '../data/data-loader';
+import { LdmError } from '../errors';
+import type { CallOptions } from '../job';
+import { native } from '../native';
+import { Generator } from '../random';
+import type { BatchEvent, Callback, TrainerView } from './callbacks/callback';
+import { MeanMetrics, type Metrics, type MetricsLogger } from './metrics';
+import { remainingSeconds, Throughput, type TrainProgress } from './progress';
+import type { TrainableModel } from './trainable';
+import { loadTrainingCheckpoint, type TrainingState, writeTrainingCheckpoint } from './training-checkpoint';
+
+/** A factor on the learning rate by step; the schedulers of lr-schedulers.ts are such. */
+export type LearningRateSchedule = (step: number) => number;
+
+export interface TrainerOptions {
+  /** Root of the log folder: callbacks write below it. */
+  logdir: string;
+  /** Learning rate of every optimizer, scaled already where that is wanted. */
+  learningRate: number;
+  /** Factor on the learning rate. Default: constant 1. */
+  schedule?: LearningRateSchedule | null;
+  /** Epochs to train at most. Default 1000, as Lightning's. */
+  maxEpochs?: number;
+  /** Optimizer steps to train at most, counted over resumed runs. Default: no limit. */
+  maxSteps?: number | null;
+  /** Seconds to train at most in this run. Default: no limit. */
+  maxTime?: number | null;
+  /** Batches whose gradients are added before a step. Default 1. */
+  accumulateGradBatches?: number;
+  /** Validate after every so many epochs. Default 1. */
+  checkValEveryNEpoch?: number;
+  /** Validation batches at most. Default: all. */
+  limitValBatches?: number | null;
+  /** Write metrics of every so many steps. Default 1. */
+  logEveryNSteps?: number;
+  /** Seed of everything random in training. Default 23, as main.py's. */
+  seed?: number;
+  /** Autocast. Default 'fp32'. */
+  precision?: CallOptions['precision'];
+  /**
+   * What to do when a loss or a gradient is not finite: 'error' (default) stops before the step is applied, 'skip' leaves
+   * the step out and goes on.
+   */
+  onNan?: 'error' | 'skip';
+  callbacks?: readonly Callback[];
+  /** Where metrics go. Default: nowhere but to the callbacks. */
+  logger?: MetricsLogger | null;
+  /** Called after each optimizer step. */
+  onProgress?: (progress: TrainProgress) => void;
+  /** Called with lines for the user. */
+  onInfo?: (message: string) => void;
+}
+
+/** Why {@link Trainer.fit} returned. */
+export type StopReason = 'epochs' | 'steps' | 'time' | 'interrupted';
+
+export interface FitResult {
+  reason: StopReason;
+  globalStep: number;
+  epoch: number;
+  /** Latest value of each metric. */
+  metrics: Metrics;
+  /** Steps left out because something was not finite. */
+  skippedSteps: number;
+}
+
+type Defaulted = 'schedule' | 'maxSteps' | 'maxTime' | 'limitValBatches' | 'logger' | 'onProgress' | 'onInfo';
+type FullOptions = Required<Omit<TrainerOptions, Defaulted>> & Pick<TrainerOptions, Defaulted>;
+
+const DEFAULTS = {
+  maxEpochs: 1000,
+  accumulateGradBatches: 1,
+  checkValEveryNEpoch: 1,
+  logEveryNSteps: 1,
+  seed: 23,
+  precision: 'fp32',
+  onNan: 'error',
+  callbacks: [],
+} as const;
+
+/** Trains one model. A trainer serves for one {@link fit}. */
+export class Trainer {
+  readonly #options: FullOptions;
+  readonly #abort = new AbortController();
+  readonly #metrics: Metrics = {};
+  readonly #throughput = new Throughput();
+  #model!: TrainableModel;
+  #generator!: Generator;
+  #optimizers = 0;
+  #state: TrainingState = { epoch: 0, position: 0, batchIdx: 0, globalStep: 0 };
+  /** 1 within the hooks of a batch that made a step: the step is done but not yet counted. */
+  #uncounted = 0;
+  #interrupted = false;
+  #checkpointWanted = false;
+  #skipped = 0;
+  #started = 0;
+  #firstStep = 0;
+  #running = false;
+
+  constructor(options: TrainerOptions) {
+    this.#options = { ...DEFAULTS, ...options };
+  }
+
+  /**
+   * Asks for an end after the running step. {@link fit} then writes `checkpoints/last.ckpt` and returns with the reason
+   * 'interrupted'.
+   */
+  interrupt(): void {
+    this.#interrupted = true;
+  }
+
+  /** Stops within the running step: {@link fit} rejects with ERR_ABORTED and writes nothing. */
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  /** Asks for `checkpoints/last.ckpt` after the running step, without stopping. */
+  requestCheckpoint(): void {
+    this.#checkpointWanted = true;
+  }
+
+  /**
+   * Trains until one of the limits is reached.
+   * @param options.checkpoint a file to go on from: weights, optimizers, counters, order of the data and generator
+   * @throws LdmError ERR_NAN when something is not finite (see onNan), ERR_ABORTED after {@link abort}, ERR_DATA when the
+   *   data set has no usable image
+   */
+  async fit(
+    model: TrainableModel,
+    train: DataLoader,
+    options: { validation?: DataLoader; checkpoint?: string } = {},
+  ): Promise<FitResult> {
+    if (this.#running) throw new LdmError('ERR_INVALID_ARGUMENT', 'A Trainer serves for one fit(); make another one.');
+    this.#running = true;
+    this.#model = model;
+    this.#generator = new Generator(this.#options.seed, model.device);
+    await train.check();
+    await model.configureOptimizers({ learningRate: this.#options.learningRate });
+    this.#optimizers = (await model.optimizerStates()).length;
+    if (options.checkpoint) await this.#resume(options.checkpoint);
+    await model.train();
+    this.#started = seconds();
+    this.#firstStep = this.#state.globalStep;
+    const reason = await this.#epochs(train, options.validation);
+    if (reason === 'interrupted') await this.#view.saveCheckpoint(this.#lastCheckpoint);
+    const { globalStep, epoch } = this.#state;
+    return { reason, globalStep, epoch, metrics: { ...this.#metrics }, skippedSteps: this.#skipped };
+  }
+
+  // -------------------------------------------------------------------------------------------------------- loops
+  async #epochs(train: DataLoader, validation: DataLoader | undefined): Promise<StopReason> {
+    const { maxEpochs, checkValEveryNEpoch } = this.#options;
+    let stop = this.#limitReached();
+    while (!stop && this.#state.epoch < maxEpochs) {
+      stop = await this.#epoch(train);
+      const finished = this.#state.position >= train.dataset.length;
+      if (stop === 'interrupted') return stop;
+      if (finished && validation && (this.#state.epoch + 1) % checkValEveryNEpoch === 0) await this.#validate(validation);
+      // Hooks of an epoch's end see the number of its last step, as in Lightning.
+      this.#state.globalStep--;
+      this.#uncounted = 1;
+      for (const callback of this.#options.callbacks) await callback.onTrainEpochEnd?.(this.#view);
+      this.#state.globalStep++;
+      this.#uncounted = 0;
+      if (finished) this.#state = { ...this.#state, epoch: this.#state.epoch + 1, position: 0, batchIdx: 0 };
+    }
+    return stop ?? 'epochs';
+  }
+
+  /** One epoch, or the rest of one. Returns why it ended early. */
+  async #epoch(train: DataLoader): Promise<StopReason | null> {
+    const { epoch, position } = this.#state;
+    let any = position > 0;
+    for await (const loaded of train.batches(epoch, position)) {
+      any = true;
+      try {
+        await this.#batch(loaded, train);
+      } finally {
+        disposeBatch(loaded.batch);
+      }
+      const stop = this.#limitReached();
+      if (stop) return stop;
+    }
+    if (!any) throw new LdmError('ERR_DATA', `None of the ${train.dataset.length} images can be read.`);
+    return null;
+  }
+
+  async #batch(loaded: LoadedBatch, train: DataLoader): Promise<void> {
+    const { accumulateGradBatches, logEveryNSteps, callbacks, logger } = this.#options;
+    const { batchIdx, globalStep } = this.#state;
+    const step = (batchIdx + 1) % accumulateGradBatches === 0 || loaded.last;
+    const rate = this.#rate(globalStep);
+    await this.#model.setLearningRates(Array(this.#optimizers).fill(rate));
+    const log = await this.#trainBatch(loaded.batch, step);
+    this.#throughput.add(loaded.size, seconds());
+    this.#state = { ...this.#state, position: loaded.position, batchIdx: batchIdx + 1 };
+    Object.assign(this.#metrics, log);
+    if (step && globalStep % logEveryNSteps === 0)
+      logger?.log({ ...log, lr: rate }, { step: globalStep, epoch: this.#state.epoch });
+    this.#uncounted = step ? 1 : 0;
+    const event: BatchEvent = { batch: loaded.batch, batchIdx, stepped: step };
+    for (const callback of callbacks) await callback.onTrainBatchEnd?.(this.#view, event);
+    this.#state.globalStep += this.#uncounted;
+    this.#uncounted = 0;
+    if (step) this.#report(rate, train);
+    if (step && this.#checkpointWanted) {
+      this.#checkpointWanted = false;
+      await this.#view.saveCheckpoint(this.#lastCheckpoint);
+      this.#view.info(`Saved ${this.#lastCheckpoint}`);
+    }
+  }
+
+  async #trainBatch(batch: Batch, step: boolean): Promise<Metrics> {
+    const { globalStep, batchIdx } = this.#state;
+    const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
+    const accumulate = this.#options.accumulateGradBatches;
+    try {
+      const { log } = await this.#model.trainBatch(
+        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate },
+        { random: this.#generator, signal: this.#abort.signal, precision: this.#options.precision },
+      );
+      return log;
+    } catch (error) {
+      if (!LdmError.is(error) || error.code !== 'ERR_NAN') throw error;
+      if (this.#options.onNan === 'error')
+        throw new LdmError(
+          'ERR_NAN',
+          `${error.message} ${where}. The step was not applied. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
+        );
+      this.#skipped++;
+      await this.#model.zeroGrad();
+      this.#view.info(`Skipped a step: ${error.message} ${where}.`);
+      return {};
+    }
+  }
+
+  async #validate(validation: DataLoader): Promise<void> {
+    const { limitValBatches, callbacks, logger } = this.#options;
+    const { epoch, globalStep } = this.#state;
+    const mean = new MeanMetrics();
+    await this.#model.eval();
+    let batchIdx = 0;
+    for await (const { batch, size } of validation.batches(0)) {
+      if (limitValBatches != null && batchIdx >= limitValBatches) {
+        disposeBatch(batch);
+        break;
+      }
+      const { log } = await this.#model.validateBatch(
+        { batch: this.#onDevice(batch), batchIdx, globalStep },
+        { random: this.#sideGenerator(batchIdx), signal: this.#abort.signal, precision: this.#options.precision },
+      );
+      mean.add(log, size);
+      for (const callback of callbacks)
+        await callback.onValidationBatchEnd?.(this.#view, { batch, batchIdx, stepped: false });
+      disposeBatch(batch);
+      batchIdx++;
+    }
+    await this.#model.train();
+    Object.assign(this.#metrics, mean.values);
+    logger?.log(mean.values, { step: globalStep, epoch });
+  }
+
+  // ------------------------------------------------------------------------------------------------------ helpers
+  #rate(globalStep: number): number {
+    return this.#options.learningRate * (this.#options.schedule?.(globalStep) ?? 1);
+  }
+
+  #limitReached(): StopReason | null {
+    const { maxSteps, maxTime } = this.#options;
+    if (this.#interrupted) return 'interrupted';
+    if (maxSteps != null && this.#state.globalStep >= maxSteps) return 'steps';
+    if (maxTime != null && seconds() - this.#started >= maxTime) return 'time';
+    return null;
+  }
+
+  /** Validation and pictures draw from generators of their own: how often they happen must not change training. */
+  #sideGenerator(batchIdx: number): Generator {
+    return new Generator(this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx, this.#model.device);
+  }
+
+  #onDevice(batch: Batch): Record<string, unknown> {
+    const { device } = this.#model;
+    if (device === 'cpu') return batch as unknown as Record<string, unknown>;
+    return { ...batch, image: batch.image.to({ device }), class_label: batch.class_label?.to({ device }) };
+  }
+
+  #report(learningRate: number, train: DataLoader): void {
+    const { maxSteps, maxTime, maxEpochs, accumulateGradBatches, onProgress } = this.#options;
+    if (!onProgress) return;
+    const { epoch, globalStep } = this.#state;
+    const total = Math.min(maxSteps ?? Infinity, Math.ceil(train.length / accumulateGradBatches) * maxEpochs);
+    const elapsed = seconds() - this.#started;
+    const done = { steps: globalStep - this.#firstStep, seconds: elapsed };
+    onProgress({
+      epoch,
+      step: globalStep,
+      maxSteps: maxSteps ?? null,
+      loss: mainLoss(this.#metrics),
+      learningRate,
+      imagesPerSecond: this.#throughput.rate,
+      elapsed,
+      eta: remainingSeconds(done, { steps: total - this.#firstStep, seconds: maxTime ?? null }),
+      rss: native().memoryUsage().rss,
+    });
+  }
+
+  get #lastCheckpoint(): string {
+    return path.join(this.#options.logdir, 'checkpoints', 'last.ckpt');
+  }
+
+  async #resume(file: string): Promise<void> {
+    const restored = await loadTrainingCheckpoint(file, {
+      model: this.#model,
+      generator: this.#generator,
+      callbacks: this.#options.callbacks,
+    });
+    this.#state = restored;
+    this.#view.info(`Resumed from ${file} at step ${restored.globalStep}, epoch ${restored.epoch}`);
+  }
+
+  readonly #view: TrainerView = ((trainer: Trainer): TrainerView => ({
+    get model() {
+      return trainer.#model;
+    },
+    get globalStep() {
+      return trainer.#state.globalStep;
+    },
+    get currentEpoch() {
+      return trainer.#state.epoch;
+    },
+    get logdir() {
+      return trainer.#options.logdir;
+    },
+    get metrics() {
+      return trainer.#metrics;
+    },
+    get signal() {
+      return trainer.#abort.signal;
+    },
+    info: (message) => trainer.#options.onInfo?.(message),
+    sideGenerator: () => trainer.#sideGenerator(0),
+    logImage: (tag, png, size) => trainer.#options.logger?.image(tag, png, size, trainer.#state.globalStep),
+    saveCheckpoint: (file, options) =>
+      writeTrainingCheckpoint(file, {
+        model: trainer.#model,
+        generator: trainer.#generator,
+        callbacks: trainer.#options.callbacks,
+        state: { ...trainer.#state, globalStep: trainer.#state.globalStep + trainer.#uncounted },
+        learningRate: trainer.#options.learningRate,
+        rate: trainer.#rate(trainer.#state.globalStep + trainer.#uncounted),
+        optimizers: trainer.#optimizers,
+        weightsOnly: options?.weightsOnly ?? false,
+      }),
+  }))(this);
+}
+
+/** The number to show: the reconstruction or noise loss where there is one, else the first. */
+function mainLoss(metrics: Readonly<Metrics>): TrainProgress['loss'] {
+  const name = ['train/rec_loss', 'train/loss_simple', 'train/loss'].find((n) => n in metrics) ?? Object.keys(metrics)[0];
+  return name === undefined ? null : { name, value: metrics[name] };
+}
+
+function seconds(): number {
+  return performance.now() / 1000;
+}

@@ -1,0 +1,19 @@
+// Guards against numbers that are not finite, so that a run stops (or leaves a step out) before its weights are spoilt.
+// Trouble this is for: the adaptive weight and LPIPS' square roots overflow in half precision and with batch size 1.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ldm {
+
+/// Throws LdmError(ERR_NAN) that names `what` when an element is NaN or infinite. Call it on a loss before `backward`.
+void checkFinite(const at::Tensor& value, const std::string& what);
+
+/// The same for the gradients of named parameters; parameters without one are passed over. Call it before a step.
+void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>& parameters);
+
+}  // namespace ldm
