@@ -104,6 +104,8 @@ export class Trainer {
   #started = 0;
   #firstStep = 0;
   #running = false;
+  /** Items of an epoch: the position at which it is finished. */
+  #epochLength = Number.POSITIVE_INFINITY;
 
   constructor(options: TrainerOptions) {
     this.#options = { ...DEFAULTS, ...options };
@@ -142,6 +144,7 @@ export class Trainer {
     this.#running = true;
     this.#model = model;
     this.#generator = new Generator(this.#options.seed, model.device);
+    this.#epochLength = train.dataset.length;
     await train.check();
     await model.configureOptimizers({ learningRate: this.#options.learningRate });
     this.#optimizers = (await model.optimizerStates()).length;
@@ -161,9 +164,10 @@ export class Trainer {
     let stop = this.#limitReached();
     while (!stop && this.#state.epoch < maxEpochs) {
       stop = await this.#epoch(train);
-      const finished = this.#state.position >= train.dataset.length;
+      const finished = this.#state.position >= this.#epochLength;
       if (stop === 'interrupted') return stop;
-      if (finished && validation && (this.#state.epoch + 1) % checkValEveryNEpoch === 0) await this.#validate(validation);
+      if (finished && validation && (this.#state.epoch + 1) % checkValEveryNEpoch === 0)
+        await this.#validate(validation);
       // Hooks of an epoch's end see the number of its last step, as in Lightning.
       this.#state.globalStep--;
       this.#uncounted = 1;
@@ -189,7 +193,7 @@ export class Trainer {
       const stop = this.#limitReached();
       if (stop) return stop;
     }
-    if (!any) throw new LdmError('ERR_DATA', `None of the ${train.dataset.length} images can be read.`);
+    if (!any) throw new LdmError('ERR_DATA', `None of the ${train.dataset.length} images can be read any more.`);
     return null;
   }
 
@@ -312,6 +316,14 @@ export class Trainer {
     });
   }
 
+  /** Where a run goes on that begins with what is done now. */
+  get #next(): TrainingState {
+    const globalStep = this.#state.globalStep + this.#uncounted;
+    const { epoch, position } = this.#state;
+    if (position < this.#epochLength) return { ...this.#state, globalStep };
+    return { epoch: epoch + 1, position: 0, batchIdx: 0, globalStep };
+  }
+
   get #lastCheckpoint(): string {
     return path.join(this.#options.logdir, 'checkpoints', 'last.ckpt');
   }
@@ -353,9 +365,10 @@ export class Trainer {
         model: trainer.#model,
         generator: trainer.#generator,
         callbacks: trainer.#options.callbacks,
-        state: { ...trainer.#state, globalStep: trainer.#state.globalStep + trainer.#uncounted },
+        state: trainer.#next,
+        epoch: trainer.#state.epoch,
         learningRate: trainer.#options.learningRate,
-        rate: trainer.#rate(trainer.#state.globalStep + trainer.#uncounted),
+        rate: trainer.#rate(trainer.#next.globalStep),
         optimizers: trainer.#optimizers,
         weightsOnly: options?.weightsOnly ?? false,
       }),
@@ -364,7 +377,8 @@ export class Trainer {
 
 /** The number to show: the reconstruction or noise loss where there is one, else the first. */
 function mainLoss(metrics: Readonly<Metrics>): TrainProgress['loss'] {
-  const name = ['train/rec_loss', 'train/loss_simple', 'train/loss'].find((n) => n in metrics) ?? Object.keys(metrics)[0];
+  const name =
+    ['train/rec_loss', 'train/loss_simple', 'train/loss'].find((n) => n in metrics) ?? Object.keys(metrics)[0];
   return name === undefined ? null : { name, value: metrics[name] };
 }
 
