@@ -2,35 +2,31 @@
  * The `data` section of a config: main.DataModuleFromConfig of the reference (main.py) with the data sets of this library.
  * `num_workers`, `wrap` and `use_worker_init_fn` are accepted and mean nothing here: images are decoded on sharp's threads.
  */
+import { type ConfigMap, type ResolvedNode, resolveNode } from '../config';
+import type { DataModuleParams } from '../config/targets/data';
 import { LdmError } from '../errors';
 import { DataLoader, type DataLoaderOptions } from './data-loader';
 import type { Dataset } from './dataset';
 import { FluentEmoji } from './fluent-emoji';
 import { ImageFolder } from './image-folder';
 
-/** An official `{target, params}` node. */
-export interface DataConfig {
-  target: string;
-  params?: Record<string, any>;
-}
-
-const DATASETS: Record<string, (params: any) => Dataset> = {
-  'node_ldm.data.ImageFolder': (params) => ImageFolder.open(params),
-  'node_ldm.data.FluentEmoji': (params) => FluentEmoji.open(params),
+const DATASETS: Record<string, (params: never) => Dataset> = {
+  'node_ldm.data.ImageFolder': ImageFolder.open,
+  'node_ldm.data.FluentEmoji': FluentEmoji.open,
 };
 
 /**
- * Opens the data set that a config names.
- * @throws LdmError ERR_UNKNOWN_TARGET for one that this library does not have, and what the data set itself reports
+ * Opens the data set that a resolved node names.
+ * @throws LdmError ERR_UNKNOWN_TARGET for one whose files this library cannot read, and what the data set itself reports
  */
-export function openDataset(config: DataConfig): Dataset {
-  const open = DATASETS[config.target];
+export function openDataset(node: ResolvedNode): Dataset {
+  const open = DATASETS[node.target];
   if (!open)
     throw new LdmError(
       'ERR_UNKNOWN_TARGET',
-      `The data set ${config.target} is not available. Known: ${Object.keys(DATASETS).join(', ')}. To train on a folder of images, replace the data section with --data DIR.`,
+      `The data set ${node.target} cannot be read. Known: ${Object.keys(DATASETS).join(', ')}. To train on a folder of images, replace the data section with --data DIR.`,
     );
-  return open(config.params ?? {});
+  return open(node.params as never);
 }
 
 /** Training and validation loaders of a config. */
@@ -40,35 +36,31 @@ export class DataModuleFromConfig {
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly #shuffleValidation: boolean;
 
-  /** @param params `batch_size`, `train`, `validation`, `test`, `shuffle_val_dataloader` as in the reference */
-  constructor(params: Record<string, any>) {
+  private constructor(params: DataModuleParams) {
     this.batchSize = params.batch_size;
-    this.#shuffleValidation = params.shuffle_val_dataloader ?? false;
-    const splits = ['train', 'validation', 'test'].filter((s) => params[s] != null);
-    this.datasets = new Map(splits.map((s) => [s, openDataset(params[s])]));
+    this.#shuffleValidation = params.shuffle_val_dataloader;
+    const splits = (['train', 'validation', 'test'] as const).filter((split) => params[split]);
+    this.datasets = new Map(splits.map((split) => [split, openDataset(params[split]!)]));
   }
 
   /**
-   * The section that `--data DIR` stands for: the folder with random crops and flips for training.
+   * Opens the data sets of a `data` section.
+   * @throws LdmError ERR_CONFIG when the section is wrong, and what the data sets report
    */
-  static forFolder(root: string, options: { size: number; batch_size: number }): DataConfig {
-    return {
-      target: 'main.DataModuleFromConfig',
-      params: {
-        batch_size: options.batch_size,
-        train: { target: 'node_ldm.data.ImageFolder', params: { root, size: options.size, random_crop: true } },
-      },
-    };
+  static fromConfig(config: unknown): DataModuleFromConfig {
+    const { target, params } = resolveNode(config, 'data module');
+    if (target !== 'main.DataModuleFromConfig')
+      throw new LdmError('ERR_UNKNOWN_TARGET', `The data module ${target} is not available.`);
+    return new DataModuleFromConfig(params as unknown as DataModuleParams);
   }
 
-  /** Reads the `data` section of a config. */
-  static fromConfig(config: DataConfig): DataModuleFromConfig {
-    if (config.target !== 'main.DataModuleFromConfig')
-      throw new LdmError(
-        'ERR_UNKNOWN_TARGET',
-        `The data module ${config.target} is not available; expected main.DataModuleFromConfig.`,
-      );
-    return new DataModuleFromConfig(config.params ?? {});
+  /** The `data` section that `--data DIR` stands for: the folder with random crops and flips. */
+  static sectionForFolder(root: string, options: { size: number; batchSize: number }): ConfigMap {
+    const params = { root, size: options.size, random_crop: true };
+    return {
+      target: 'main.DataModuleFromConfig',
+      params: { batch_size: options.batchSize, train: { target: 'node_ldm.data.ImageFolder', params } },
+    };
   }
 
   /** Class names of the training data. */

@@ -4,16 +4,10 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { resolveNode } from '../config';
+import type { FluentEmojiParams } from '../config/targets/image-sets';
 import { LdmError } from '../errors';
-import { IMAGE_FOLDER_DEFAULTS } from './image-folder';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
-
-export interface FluentEmojiOptions extends ImageSetOptions {
-  /**
-   * Classes by name, each a list of emojibase subgroups ('face-smiling', 'animal-bird', ...) or groups ('food-drink').
-   */
-  classes: Record<string, readonly string[]>;
-}
 
 interface EmojibaseEntry {
   hexcode: string;
@@ -34,10 +28,13 @@ export class FluentEmoji extends ImageSet {
   }
 
   /**
-   * @throws LdmError ERR_DATA when the packages are not installed or a class names no group with images
+   * @param options.classes lists of emojibase subgroups ('face-smiling', 'animal-bird', ...) or groups ('food-drink') by
+   *   the name of the class
+   * @throws LdmError ERR_CONFIG for wrong options, ERR_DATA when the packages are not installed or a class names no group with images
    */
-  static open(options: Partial<ImageSetOptions> & Pick<FluentEmojiOptions, 'classes'>): FluentEmoji {
-    const { classes, ...rest } = options;
+  static open(options: FluentEmojiParams): FluentEmoji {
+    const { classes, ...rest } = resolveNode({ target: 'node_ldm.data.FluentEmoji', params: options })
+      .params as unknown as ImageSetOptions & { classes: Record<string, string[]> };
     const assets = path.join(packageFolder('@lobehub/fluent-emoji-3d'), 'assets');
     const data = packageFolder('emojibase-data');
     const { groups, subgroups } = readJson<EmojibaseGroups>(path.join(data, 'meta', 'groups.json'));
@@ -59,7 +56,7 @@ export class FluentEmoji extends ImageSet {
         );
       return found;
     });
-    return new FluentEmoji(items, classNames, { ...IMAGE_FOLDER_DEFAULTS, ...rest });
+    return new FluentEmoji(items, classNames, rest);
   }
 }
 

@@ -4,6 +4,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { resolveNode } from '../config';
+import type { ImageFolderParams } from '../config/targets/image-sets';
 import { LdmError } from '../errors';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
 
@@ -14,34 +16,7 @@ const CAPTION_FILES = ['captions.jsonl', 'captions.txt', 'metadata.jsonl'];
 /** Files that tell classes, in order of preference. */
 const LABEL_FILES = ['labels.jsonl', 'labels.txt'];
 
-export interface ImageFolderOptions extends ImageSetOptions {
-  /** The folder. Images are searched in all of its sub-folders; hidden ones are left out. */
-  root: string;
-  /**
-   * Captions file, relative to `root`: lines `path<TAB>caption` (.txt), or objects with `file_name` and `text` or
-   * `caption` (.jsonl). Default: captions.jsonl, captions.txt or metadata.jsonl where present.
-   */
-  captions: string | null;
-  /**
-   * Labels file, relative to `root`: lines `path<TAB>class name` (.txt), or objects with `file_name` and `label` (.jsonl).
-   * Default: labels.jsonl or labels.txt where present, else the first folder of an image's path is its class.
-   */
-  labels: string | null;
-}
-
-/**
- * Options that a caller leaves out. 256 pixels and a flip probability of 0.5 are those of the reference's data sets.
- */
-export const IMAGE_FOLDER_DEFAULTS = {
-  size: 256,
-  random_crop: false,
-  flip_p: 0.5,
-  interpolation: 'cubic',
-  background: 'white',
-  cache_mb: 256,
-  captions: null,
-  labels: null,
-} as const;
+type ResolvedOptions = ImageSetOptions & { root: string; captions: string | null; labels: string | null };
 
 /** Images of a folder; classes are numbered in alphabetical order of their names. */
 export class ImageFolder extends ImageSet {
@@ -51,11 +26,16 @@ export class ImageFolder extends ImageSet {
 
   /**
    * Lists the folder. Nothing is decoded yet.
-   * @throws LdmError ERR_FILE when the folder is not there, ERR_DATA when it holds no image or a captions or labels file
-   *   is wrong
+   *
+   * Captions come from a file of lines `path<TAB>caption` (.txt) or of objects with `file_name` and `text` or `caption`
+   * (.jsonl); classes from lines `path<TAB>class name` or objects with `file_name` and `label`, or else from the first
+   * folder of each path.
+   * @throws LdmError ERR_CONFIG for wrong options, ERR_FILE when the folder is not there, ERR_DATA when it holds no image
+   *   or a captions or labels file is wrong
    */
-  static open(options: Partial<ImageFolderOptions> & { root: string }): ImageFolder {
-    const full: ImageFolderOptions = { ...IMAGE_FOLDER_DEFAULTS, ...options };
+  static open(options: ImageFolderParams): ImageFolder {
+    const full = resolveNode({ target: 'node_ldm.data.ImageFolder', params: options })
+      .params as unknown as ResolvedOptions;
     const root = path.resolve(full.root);
     const names = listImages(root);
     if (names.length === 0)

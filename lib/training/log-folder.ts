@@ -4,7 +4,6 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { stringify } from 'yaml';
 import { LdmError } from '../errors';
 import { writeFileAtomic } from '../pictures/picture';
 
@@ -65,17 +64,17 @@ export class LogFolder {
 
   /**
    * Makes the folders and writes the configs.
-   * @param project the merged config without its `lightning` section
-   * @param lightning that section
+   * @param project YAML of the merged config without its `lightning` section
+   * @param lightning YAML of that section
    */
-  create(project: unknown, lightning: unknown): void {
+  create(project: string, lightning: string): void {
     try {
       for (const folder of [this.checkpoints, this.configs]) fs.mkdirSync(folder, { recursive: true });
     } catch (error) {
       throw new LdmError('ERR_FILE', `Cannot make the log folder ${this.root}: ${(error as Error).message}`);
     }
-    writeFileAtomic(path.join(this.configs, `${this.time}-project.yaml`), stringify(project));
-    writeFileAtomic(path.join(this.configs, `${this.time}-lightning.yaml`), stringify({ lightning }));
+    writeFileAtomic(path.join(this.configs, `${this.time}-project.yaml`), project);
+    writeFileAtomic(path.join(this.configs, `${this.time}-lightning.yaml`), lightning);
   }
 }
 

@@ -39,3 +39,9 @@ export interface TrainableModel extends Module {
     options?: CallOptions & Record<string, unknown>,
   ): Promise<Record<string, Tensor>>;
 }
+
+/** Whether a model has what the trainer needs. */
+export function isTrainable(model: Module): model is TrainableModel {
+  const methods = ['trainBatch', 'validateBatch', 'configureOptimizers', 'setLearningRates', 'optimizerStates'];
+  return methods.every((name) => typeof (model as unknown as Record<string, unknown>)[name] === 'function');
+}

@@ -17,7 +17,7 @@ import { remainingSeconds, Throughput, type TrainProgress } from './progress';
 import type { TrainableModel } from './trainable';
 import { loadTrainingCheckpoint, type TrainingState, writeTrainingCheckpoint } from './training-checkpoint';
 
-/** A factor on the learning rate by step; the schedulers of lr-schedulers.ts are such. */
+/** A factor on the learning rate by step. */
 export type LearningRateSchedule = (step: number) => number;
 
 export interface TrainerOptions {
@@ -43,6 +43,8 @@ export interface TrainerOptions {
   logEveryNSteps?: number;
   /** Seed of everything random in training. Default 23, as main.py's. */
   seed?: number;
+  /** Generator of training, where a stream is to be continued. Default: a new one of the seed. */
+  generator?: Generator;
   /** Autocast. Default 'fp32'. */
   precision?: CallOptions['precision'];
   /**
@@ -72,7 +74,15 @@ export interface FitResult {
   skippedSteps: number;
 }
 
-type Defaulted = 'schedule' | 'maxSteps' | 'maxTime' | 'limitValBatches' | 'logger' | 'onProgress' | 'onInfo';
+type Defaulted =
+  | 'schedule'
+  | 'generator'
+  | 'maxSteps'
+  | 'maxTime'
+  | 'limitValBatches'
+  | 'logger'
+  | 'onProgress'
+  | 'onInfo';
 type FullOptions = Required<Omit<TrainerOptions, Defaulted>> & Pick<TrainerOptions, Defaulted>;
 
 const DEFAULTS = {
@@ -143,7 +153,7 @@ export class Trainer {
     if (this.#running) throw new LdmError('ERR_INVALID_ARGUMENT', 'A Trainer serves for one fit(); make another one.');
     this.#running = true;
     this.#model = model;
-    this.#generator = new Generator(this.#options.seed, model.device);
+    this.#generator = this.#options.generator ?? new Generator(this.#options.seed, model.device);
     this.#epochLength = train.dataset.length;
     await train.check();
     await model.configureOptimizers({ learningRate: this.#options.learningRate });

@@ -15,7 +15,7 @@ describe('LogFolder', () => {
     expect(timeStamp(now)).toBe('2021-12-31T23-05-09');
     const folder = LogFolder.forRun({ logdir, name: 'kl-f8', postfix: '-x', now });
     expect(path.basename(folder.root)).toBe('2021-12-31T23-05-09_kl-f8-x');
-    folder.create({ model: {} }, {});
+    folder.create('model: {}\n', 'lightning: {}\n');
     expect(fs.readdirSync(folder.configs)).toEqual([
       '2021-12-31T23-05-09-lightning.yaml',
       '2021-12-31T23-05-09-project.yaml',
@@ -25,7 +25,7 @@ describe('LogFolder', () => {
 
   it('is found again by its path or by a checkpoint in it, with its configs in order', () => {
     const folder = LogFolder.forRun({ logdir, name: 'run' });
-    folder.create({}, {});
+    folder.create('', '');
     expect(() => LogFolder.forResume(folder.root)).toThrow(expect.objectContaining({ code: 'ERR_FILE' }));
     const last = path.join(folder.checkpoints, 'last.ckpt');
     const other = path.join(folder.checkpoints, 'epoch=000001.ckpt');

@@ -7,6 +7,7 @@ import './conditioners';
 import './data';
 import './diffusion';
 import './identity';
+import './image-sets';
 import './loss-networks';
 import './losses';
 import './schedulers';

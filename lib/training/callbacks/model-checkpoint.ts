@@ -35,15 +35,15 @@ export class ModelCheckpoint implements Callback {
 
   constructor(options: ModelCheckpointOptions) {
     this.#options = {
-      filename: '{epoch:06}',
-      monitor: null,
-      save_top_k: 1,
-      mode: 'min',
-      save_last: false,
-      every_n_train_steps: 0,
-      save_weights_only: false,
-      verbose: false,
-      ...options,
+      dirpath: options.dirpath,
+      filename: options.filename ?? '{epoch:06}',
+      monitor: options.monitor ?? null,
+      save_top_k: options.save_top_k ?? 1,
+      mode: options.mode ?? 'min',
+      save_last: options.save_last ?? false,
+      every_n_train_steps: options.every_n_train_steps ?? 0,
+      save_weights_only: options.save_weights_only ?? false,
+      verbose: options.verbose ?? false,
     };
     const { monitor, mode, every_n_train_steps } = this.#options;
     this.stateKey = `ModelCheckpoint{'monitor': ${JSON.stringify(monitor)}, 'mode': '${mode}', 'every_n_train_steps': ${every_n_train_steps}}`;

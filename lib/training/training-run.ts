@@ -1,0 +1,263 @@
+/**
+ * A training as the reference's main.py sets it up: configs merged from left to right and overridden, learning rate
+ * scaled, log folder, callbacks, resume. Everything that can be wrong is found before the log folder is made.
+ */
+import path from 'node:path';
+import { Config, type ConfigMap, loadConfig, parseDotlist, type ResolvedNode, resolveNode } from '../config';
+import type { DataLoader } from '../data/data-loader';
+import { DataModuleFromConfig } from '../data/data-module';
+import { LdmError } from '../errors';
+import type { CallOptions } from '../job';
+import { instantiateFromConfig } from '../models/registry';
+import { Generator } from '../random';
+import { makeCallbacks, trainerParams } from './lightning-section';
+import { LogFolder } from './log-folder';
+import { createLrScheduler } from './lr-schedulers';
+import { MetricsLogger } from './metrics';
+import { preparePerceptualLoss } from './perceptual-weights';
+import type { TrainProgress } from './progress';
+import { isTrainable, type TrainableModel } from './trainable';
+import { type FitResult, Trainer } from './trainer';
+
+/** Options of {@link TrainingRun.prepare}; the names are main.py's where it has them. */
+export interface TrainingRunOptions {
+  /** Config files, merged from left to right, or a config. */
+  base?: readonly string[] | Config;
+  /** Overrides `a.b.c=value`. */
+  overrides?: readonly string[];
+  /** A log folder or a checkpoint in one: its configs come first, training goes on there. */
+  resume?: string;
+  /** Name of the log folder; default: the first config's. */
+  name?: string;
+  postfix?: string;
+  /** Parent of the log folder. Default 'logs'. */
+  logdir?: string;
+  /** Default 23. */
+  seed?: number;
+  /** Multiply the base learning rate with accumulated batches and batch size. Default true. */
+  scaleLr?: boolean;
+  /** A folder of images in place of the `data` section. */
+  data?: string;
+  device?: string;
+  /** These three win over lightning.trainer. */
+  maxSteps?: number;
+  maxTime?: number;
+  precision?: CallOptions['precision'];
+  /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
+  vgg?: string;
+  onInfo?: (message: string) => void;
+  /** Called for each image that cannot be read. */
+  onSkip?: (name: string, error: Error, skipped: number) => void;
+  onProgress?: (progress: TrainProgress) => void;
+}
+
+/** Batch size of `--data` where no config tells one. */
+const FOLDER_BATCH_SIZE = 4;
+
+/** A training that is ready to start. */
+export class TrainingRun {
+  readonly config: Config;
+  readonly folder: LogFolder;
+  readonly model: TrainableModel;
+  readonly data: DataModuleFromConfig;
+  readonly learningRate: number;
+  readonly trainer: Trainer;
+  readonly #train: DataLoader;
+  readonly #validation: DataLoader | undefined;
+  readonly #checkpoint: string | undefined;
+  readonly #logger: MetricsLogger;
+
+  private constructor(parts: {
+    config: Config;
+    folder: LogFolder;
+    model: TrainableModel;
+    data: DataModuleFromConfig;
+    learningRate: number;
+    trainer: Trainer;
+    train: DataLoader;
+    validation: DataLoader | undefined;
+    checkpoint: string | undefined;
+    logger: MetricsLogger;
+  }) {
+    this.config = parts.config;
+    this.folder = parts.folder;
+    this.model = parts.model;
+    this.data = parts.data;
+    this.learningRate = parts.learningRate;
+    this.trainer = parts.trainer;
+    this.#train = parts.train;
+    this.#validation = parts.validation;
+    this.#checkpoint = parts.checkpoint;
+    this.#logger = parts.logger;
+  }
+
+  /**
+   * Reads configs and data, creates the model, makes the log folder.
+   * @throws LdmError ERR_CONFIG, ERR_FILE, ERR_DATA, ERR_DEVICE, ERR_MISSING_WEIGHTS: nothing was written then
+   */
+  static async prepare(options: TrainingRunOptions): Promise<TrainingRun> {
+    if (options.name && options.resume)
+      throw new LdmError(
+        'ERR_INVALID_ARGUMENT',
+        'A name and a log folder to resume exclude each other: a resumed run goes on in its folder.',
+      );
+    const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
+    const config = mergedConfig(options, resumed?.configs ?? []);
+    const params = trainerParams(config);
+    const seed = options.seed ?? 23;
+
+    const data = DataModuleFromConfig.fromConfig(config.get('data'));
+    const train = data.trainLoader({ seed, onSkip: options.onSkip });
+    const validation = data.validationLoader({ seed, onSkip: options.onSkip });
+    await train.check();
+
+    const accumulate = params.accumulate_grad_batches;
+    const learningRate = baseLearningRate(config) * ((options.scaleLr ?? true) ? accumulate * data.batchSize : 1);
+    const node = resolveNode(config.get('model'), 'autoencoder', 'diffusion');
+    const generator = new Generator(seed);
+    const device = options.device ?? 'cpu';
+    const model = await createTrainable(node, { device, random: generator, resumed: resumed !== undefined });
+    await preparePerceptualLoss(model, node, { file: options.vgg, resumed: resumed !== undefined });
+
+    const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
+    const monitor = usableMonitor(node, validation !== undefined);
+    const callbacks = makeCallbacks(config, folder, monitor);
+    const schedule = scheduleOf(node);
+    folder.create(
+      config.pick(...Object.keys(config.values).filter((section) => section !== 'lightning')).toYaml(),
+      config.pick('lightning').toYaml(),
+    );
+    const logger = new MetricsLogger(folder.metrics, folder.events);
+    const trainer = new Trainer({
+      logdir: folder.root,
+      learningRate,
+      schedule,
+      maxEpochs: params.max_epochs ?? undefined,
+      maxSteps: options.maxSteps ?? params.max_steps,
+      maxTime: options.maxTime ?? params.max_time,
+      accumulateGradBatches: accumulate,
+      checkValEveryNEpoch: params.check_val_every_n_epoch,
+      limitValBatches: params.limit_val_batches,
+      logEveryNSteps: params.log_every_n_steps,
+      seed,
+      // The reference's constructors and steps draw from one stream.
+      generator: device === 'cpu' ? generator : undefined,
+      precision: options.precision ?? params.precision,
+      onNan: params.on_nan,
+      callbacks,
+      logger,
+      onProgress: options.onProgress,
+      onInfo: options.onInfo,
+    });
+    const checkpoint = resumed?.checkpoint;
+    return new TrainingRun({
+      config,
+      folder,
+      model,
+      data,
+      learningRate,
+      trainer,
+      train,
+      validation,
+      checkpoint,
+      logger,
+    });
+  }
+
+  /** Trains until a limit or an interruption. */
+  async fit(): Promise<FitResult> {
+    try {
+      return await this.trainer.fit(this.model, this.#train, {
+        validation: this.#validation,
+        checkpoint: this.#checkpoint,
+      });
+    } finally {
+      this.#logger.close();
+    }
+  }
+
+  /** Images that could not be read so far. */
+  get skippedImages(): string[] {
+    return [...this.#train.skipped, ...(this.#validation?.skipped ?? [])];
+  }
+
+  /** Frees the model. */
+  dispose(): void {
+    this.model.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function mergedConfig(options: TrainingRunOptions, resumed: readonly string[]): Config {
+  const { base = [], overrides = [], data } = options;
+  const own = base instanceof Config ? base : loadConfig([...resumed, ...base]);
+  const config = base instanceof Config && resumed.length > 0 ? loadConfig(resumed).merge(own) : own;
+  const changes = parseDotlist(overrides);
+  if (data === undefined) return config.merge(changes);
+  const sections = Object.keys(config.values).filter((section) => section !== 'data');
+  const size = imageSizeOf(config.get('model') as ConfigMap | undefined);
+  const batchSize = Number(config.get('data.params.batch_size') ?? FOLDER_BATCH_SIZE);
+  const section = DataModuleFromConfig.sectionForFolder(path.resolve(data), { size, batchSize });
+  return config
+    .pick(...sections)
+    .merge(Config.from({ data: section }, '--data'))
+    .merge(changes);
+}
+
+/** Side of the pixel images that a model works on: the first stage's resolution, or the diffusion model's image_size. */
+export function imageSizeOf(model: ConfigMap | undefined): number {
+  const node = Config.from({ model: model ?? null });
+  const places = [
+    'model.params.ddconfig.resolution',
+    'model.params.first_stage_config.params.ddconfig.resolution',
+    'model.params.image_size',
+  ];
+  const size = places.map((place) => node.get(place)).find((value) => typeof value === 'number');
+  if (size === undefined)
+    throw new LdmError(
+      'ERR_CONFIG',
+      `The config does not tell the size of the images: expected a number at ${places.join(' or ')}. Give it with data.params.train.params.size=256.`,
+    );
+  return Number(size);
+}
+
+function baseLearningRate(config: Config): number {
+  const rate = config.get('model.base_learning_rate');
+  if (typeof rate === 'number' && rate > 0) return rate;
+  throw new LdmError(
+    'ERR_CONFIG',
+    `Expected a positive model.base_learning_rate but found ${JSON.stringify(rate ?? null)}. Add it to the config or as model.base_learning_rate=4.5e-6.`,
+  );
+}
+
+function nameOf({ name, base, postfix }: TrainingRunOptions): { name: string; postfix?: string } {
+  if (name) return { name, postfix };
+  const first = base instanceof Config ? undefined : base?.[0];
+  return { name: first ? path.basename(first, path.extname(first)) : '', postfix };
+}
+
+async function createTrainable(
+  node: ResolvedNode,
+  options: { device: string; random: Generator; resumed: boolean },
+): Promise<TrainableModel> {
+  const { device, random, resumed } = options;
+  const model = await instantiateFromConfig(node, { device, random, init: resumed ? 'empty' : 'random' });
+  if (isTrainable(model)) return model;
+  model.dispose();
+  throw new LdmError('ERR_CONFIG', `${node.target} cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.`);
+}
+
+/** A metric of validation cannot be watched where there is no validation. */
+function usableMonitor(node: ResolvedNode, validated: boolean): string | null {
+  const monitor = (node.params.monitor as string | null | undefined) ?? null;
+  return monitor?.startsWith('val') && !validated ? null : monitor;
+}
+
+function scheduleOf(node: ResolvedNode): ((step: number) => number) | null {
+  const config = node.params.scheduler_config as ResolvedNode | null | undefined;
+  if (!config) return null;
+  const scheduler = createLrScheduler(config);
+  return (step) => scheduler.schedule(step);
+}
