@@ -17,6 +17,8 @@ const trainerSchema = options({
   max_epochs: integer(-1).nullable().optional(),
   min_epochs: integer(0).nullable().optional(),
   max_steps: integer(-1).nullable().optional(),
+  /** Seconds, or 'days:hours:minutes:seconds'. */
+  max_time: z.number().positive().or(text()).nullable().optional(),
   min_steps: integer(0).nullable().optional(),
   accumulate_grad_batches: count().optional(),
   gradient_clip_val: number().nullable().optional(),
@@ -61,7 +63,6 @@ const trainerSchema = options({
         'log_gpu_memory',
         'progress_bar_refresh_rate',
         'track_grad_norm',
-        'max_time',
       ],
       ...['limit_predict_batches', 'flush_logs_every_n_steps', 'accelerator', 'sync_batchnorm', 'weights_summary'],
       ...['weights_save_path', 'truncated_bptt_steps', 'profiler', 'reload_dataloaders_every_n_epochs', 'auto_lr_find'],

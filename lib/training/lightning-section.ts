@@ -1,87 +1,110 @@
-/** The `lightning` section of a config with main.py's defaults: trainer arguments and callbacks. */
-import { type Config, type ConfigMap, type ResolvedParams, resolveNode } from '../config';
-import { checkValue, problemsOf } from '../config/resolve';
+/** From the checked `lightning` section to what the trainer takes: arguments and callbacks. */
+import path from 'node:path';
+import type { ResolvedNode } from '../config';
+import type { ResolvedLightning, TrainerArguments } from '../config/lightning';
 import type { ImageLoggerParams, ModelCheckpointParams } from '../config/targets/callbacks';
-import { type TrainerParams, trainer } from '../config/targets/trainer';
 import { LdmError } from '../errors';
 import type { Callback } from './callbacks/callback';
 import { ImageLogger } from './callbacks/image-logger';
 import { ModelCheckpoint } from './callbacks/model-checkpoint';
 import type { LogFolder } from './log-folder';
+import type { TrainerOptions } from './trainer';
 
-/** Callbacks that need nothing here: rates are logged anyway, and there is no profiler of CUDA memory. */
+/** Callbacks with nothing to do here: rates are logged anyway, and the log folder is made before. */
 const BUILT_IN = ['main.LearningRateMonitor', 'main.CUDACallback', 'main.SetupCallback'];
 
-const STEP_CHECKPOINTS = 'metrics_over_trainsteps_checkpoint';
+/** Arguments that would change the training, but are not there: better an error than another result. */
+const UNSUPPORTED = [
+  'min_epochs',
+  'min_steps',
+  'gradient_clip_val',
+  'limit_train_batches',
+  'overfit_batches',
+  'val_check_interval',
+  'fast_dev_run',
+] as const;
 
 /**
- * Arguments of the trainer.
- * @throws LdmError ERR_CONFIG with the key path of what is wrong
+ * The trainer's part of the section.
+ * @throws LdmError ERR_CONFIG for arguments that this trainer does not have
  */
-export function trainerParams(config: Config): TrainerParams {
-  const given = config.get('lightning.trainer') ?? {};
-  const checked = checkValue(trainer, given);
-  if (checked.value) return checked.value as unknown as TrainerParams;
-  throw problemsOf(given, checked.problems);
-}
-
-/**
- * The callbacks of a run: main.py's defaults (images every 750 steps, checkpoints by epoch, the best three by the model's
- * monitor, last.ckpt), changed and extended by the config.
- * @throws LdmError ERR_CONFIG for wrong ones, ERR_UNKNOWN_TARGET for one that is not available
- */
-export function makeCallbacks(config: Config, folder: LogFolder, monitor: string | null): Callback[] {
-  const own = asMap(config.get('lightning.callbacks'));
-  const images = { batch_frequency: 750, max_images: 4, clamp: true };
-  const nodes: ConfigMap = {
-    checkpoint_callback: merged(
-      {
-        target: 'pytorch_lightning.callbacks.ModelCheckpoint',
-        params: {
-          dirpath: folder.checkpoints,
-          filename: '{epoch:06}',
-          verbose: true,
-          save_last: true,
-          ...(monitor === null ? {} : { monitor, save_top_k: 3 }),
-        },
-      },
-      config.get('lightning.modelcheckpoint'),
-    ),
-    image_logger: merged({ target: 'main.ImageLogger', params: images }, own.image_logger),
+export function trainerOptions(given: TrainerArguments): Omit<TrainerOptions, 'logdir' | 'learningRate'> {
+  for (const name of UNSUPPORTED)
+    if (given[name]) throw new LdmError('ERR_CONFIG', `lightning.trainer.${name} is not supported. Remove it.`);
+  return {
+    ...(limit(given.max_epochs) === null ? {} : { maxEpochs: limit(given.max_epochs)! }),
+    maxSteps: limit(given.max_steps),
+    maxTime: secondsOf(given.max_time),
+    accumulateGradBatches: given.accumulate_grad_batches ?? 1,
+    checkValEveryNEpoch: given.check_val_every_n_epoch ?? 1,
+    limitValBatches: given.limit_val_batches ?? null,
+    logEveryNSteps: given.log_every_n_steps ?? 1,
+    precision: precisionOf(given.precision),
   };
-  if (STEP_CHECKPOINTS in own)
-    nodes[STEP_CHECKPOINTS] = merged(
-      {
-        target: 'pytorch_lightning.callbacks.ModelCheckpoint',
-        params: {
-          dirpath: `${folder.checkpoints}/trainstep_checkpoints`,
-          filename: '{epoch:06}-{step:09}',
-          verbose: true,
-          save_top_k: -1,
-          every_n_train_steps: 10000,
-          save_weights_only: true,
-        },
-      },
-      own[STEP_CHECKPOINTS],
-    );
-  for (const [name, node] of Object.entries(own)) nodes[name] ??= node;
-  return Object.values(nodes).flatMap((node) => makeCallback(resolveNode(node, 'callback')));
 }
 
-function makeCallback({ target, params }: { target: string; params: ResolvedParams }): Callback[] {
-  if (BUILT_IN.includes(target)) return [];
-  if (target === 'main.ImageLogger') {
-    const { log_images_kwargs, ...rest } = params as ImageLoggerParams;
+/** Lightning writes "no limit" as null or -1. */
+function limit(value: number | null | undefined): number | null {
+  return value == null || value < 0 ? null : value;
+}
+
+function precisionOf(precision: TrainerArguments['precision']): TrainerOptions['precision'] {
+  switch (precision) {
+    case 'bf16':
+      return 'bf16';
+    case 16:
+      return 'fp16';
+    case 64:
+      throw new LdmError('ERR_CONFIG', 'lightning.trainer.precision 64 is not supported; expected 32, 16 or bf16.');
+    default:
+      return 'fp32';
+  }
+}
+
+/** Seconds of Lightning's `max_time`: a number, or 'days:hours:minutes:seconds'. */
+function secondsOf(value: unknown): number | null {
+  if (value == null) return null;
+  if (typeof value === 'number' && value > 0) return value;
+  const parts = typeof value === 'string' ? /^(\d+):(\d+):(\d+):(\d+)$/.exec(value) : null;
+  if (!parts)
+    throw new LdmError(
+      'ERR_CONFIG',
+      `Expected lightning.trainer.max_time as seconds or "days:hours:minutes:seconds" but found ${JSON.stringify(value)}.`,
+    );
+  const [days, hours, minutes, seconds] = parts.slice(1).map(Number);
+  return ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+}
+
+/**
+ * The callbacks of a run.
+ * @param options.validated whether there is validation data: without it a `val/...` metric cannot be watched
+ * @throws LdmError ERR_UNKNOWN_TARGET for one that is not available
+ */
+export function makeCallbacks(
+  lightning: ResolvedLightning,
+  folder: LogFolder,
+  options: { validated: boolean },
+): Callback[] {
+  const nodes: [string, ResolvedNode][] = [['modelcheckpoint', lightning.modelcheckpoint], ...lightning.callbacks];
+  return nodes.flatMap(([name, node]) => makeCallback(name, node, folder, options.validated));
+}
+
+function makeCallback(name: string, node: ResolvedNode, folder: LogFolder, validated: boolean): Callback[] {
+  if (BUILT_IN.includes(node.target)) return [];
+  if (node.target === 'main.ImageLogger') {
+    const { log_images_kwargs, ...rest } = node.params as ImageLoggerParams;
     return [new ImageLogger({ ...rest, log_images_kwargs: log_images_kwargs as Record<string, unknown> | null })];
   }
-  if (target === 'pytorch_lightning.callbacks.ModelCheckpoint') {
-    const p = params as ModelCheckpointParams;
+  if (node.target === 'pytorch_lightning.callbacks.ModelCheckpoint') {
+    const p = node.params as ModelCheckpointParams;
+    const watchable = p.monitor !== null && (validated || !p.monitor.startsWith('val'));
+    const subfolder = name === 'metrics_over_trainsteps_checkpoint' ? 'trainstep_checkpoints' : '';
     return [
       new ModelCheckpoint({
-        dirpath: p.dirpath!,
+        dirpath: p.dirpath ?? path.join(folder.checkpoints, subfolder),
         filename: p.filename ?? undefined,
-        monitor: p.monitor,
-        save_top_k: p.save_top_k ?? undefined,
+        monitor: watchable ? p.monitor : null,
+        save_top_k: watchable || p.monitor === null ? (p.save_top_k ?? undefined) : 1,
         mode: p.mode,
         save_last: p.save_last ?? undefined,
         every_n_train_steps: p.every_n_train_steps ?? undefined,
@@ -92,16 +115,6 @@ function makeCallback({ target, params }: { target: string; params: ResolvedPara
   }
   throw new LdmError(
     'ERR_UNKNOWN_TARGET',
-    `The callback ${target} is not available. Remove it from lightning.callbacks.`,
+    `The callback ${node.target} is not available. Remove lightning.callbacks.${name}.`,
   );
-}
-
-/** `over` wins, params are merged key by key. */
-function merged(base: { target: string; params: ConfigMap }, over: unknown): ConfigMap {
-  const { target, params } = asMap(over);
-  return { target: target ?? base.target, params: { ...base.params, ...asMap(params) } };
-}
-
-function asMap(value: unknown): ConfigMap {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as ConfigMap) : {};
 }

@@ -1,4 +1,9 @@
-/** What the trainer needs of a model. AutoencoderKL and LatentDiffusion have it. */
+/**
+ * What the trainer needs of a model: native methods under agreed names. AutoencoderKL, DDPM and LatentDiffusion have them.
+ * One call is one micro-batch with all of the model's optimizers, in the reference's order.
+ */
+import type { OptimizerState } from '../checkpoint';
+import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
 import type { Tensor } from '../tensor';
@@ -20,28 +25,84 @@ export interface TrainBatchArgs {
   accumulate: number;
 }
 
-/** A model that can be trained: one call is one micro-batch with all of its optimizers, in the reference's order. */
-export interface TrainableModel extends Module {
-  trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<{ log: Metrics }>;
-  validateBatch(
-    args: Pick<TrainBatchArgs, 'batch' | 'batchIdx' | 'globalStep'>,
-    options?: CallOptions,
-  ): Promise<{ log: Metrics }>;
-  /** Creates the optimizers. */
-  configureOptimizers(options: { learningRate: number }): Promise<void>;
-  setLearningRates(rates: readonly number[]): Promise<void>;
-  /** torch's `state_dict()` of each optimizer, with live tensors. */
-  optimizerStates(): Promise<unknown[]>;
-  loadOptimizerStates(states: readonly unknown[]): Promise<void>;
+/** A model with a method that makes pictures, as the reference's `log_images`. */
+export interface LogsImages {
   /** Pictures [N, C, H, W] by name. */
-  logImages(
-    batch: Record<string, unknown>,
-    options?: CallOptions & Record<string, unknown>,
-  ): Promise<Record<string, Tensor>>;
+  logImages(batch: Record<string, unknown>, options?: Record<string, unknown>): Promise<Record<string, Tensor>>;
 }
 
-/** Whether a model has what the trainer needs. */
-export function isTrainable(model: Module): model is TrainableModel {
-  const methods = ['trainBatch', 'validateBatch', 'configureOptimizers', 'setLearningRates', 'optimizerStates'];
-  return methods.every((name) => typeof (model as unknown as Record<string, unknown>)[name] === 'function');
+/** torch's `state_dict()` of an optimizer as it crosses the boundary. */
+interface NativeOptimizerState {
+  state: Record<string, Record<string, number | Tensor>>;
+  param_groups: (Record<string, number | boolean | null | string | number[]> & { params: number[] })[];
+}
+
+/** The training side of a model. */
+export class Trainable {
+  readonly model: Module;
+
+  constructor(model: Module) {
+    this.model = model;
+  }
+
+  /**
+   * Creates the optimizers and tells how many there are.
+   * @throws LdmError ERR_CONFIG when the model cannot be trained
+   */
+  async configureOptimizers(learningRate: number): Promise<number> {
+    try {
+      await this.model.call('configureOptimizers', { learningRate });
+    } catch (error) {
+      if (!LdmError.is(error) || error.code !== 'ERR_UNKNOWN_METHOD') throw error;
+      throw new LdmError('ERR_CONFIG', 'This model cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.');
+    }
+    return (await this.#states()).length;
+  }
+
+  /** Runs one micro-batch. Returns the logged scalars. */
+  async trainBatch(args: TrainBatchArgs, options: CallOptions): Promise<Metrics> {
+    return (await this.model.call('trainBatch', { ...args }, options)).log;
+  }
+
+  async validateBatch(
+    args: Pick<TrainBatchArgs, 'batch' | 'batchIdx' | 'globalStep'>,
+    options: CallOptions,
+  ): Promise<Metrics> {
+    return (await this.model.call('validateBatch', { ...args }, options)).log;
+  }
+
+  /** One rate for each optimizer. */
+  async setLearningRates(rates: readonly number[]): Promise<void> {
+    await this.model.call('setLearningRates', { rates });
+  }
+
+  /** The optimizers in the form of checkpoint files; the tensors are the live ones. */
+  async optimizerStates(): Promise<OptimizerState[]> {
+    return (await this.#states()).map(({ state, param_groups }) => ({
+      state: new Map(Object.entries(state).map(([index, moments]) => [Number(index), moments])),
+      paramGroups: param_groups,
+    }));
+  }
+
+  /** @throws LdmError ERR_INVALID_ARGUMENT when they are of other parameters */
+  async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
+    const native = states.map(({ state, paramGroups }) => ({
+      state: Object.fromEntries([...state].map(([index, moments]) => [String(index), moments])),
+      param_groups: paramGroups,
+    }));
+    await this.model.call('loadOptimizerStates', { states: native });
+  }
+
+  /** The pictures of a batch, or null for a model that makes none. */
+  async logImages(
+    batch: Record<string, unknown>,
+    options: Record<string, unknown>,
+  ): Promise<Record<string, Tensor> | null> {
+    const model = this.model as Module & Partial<LogsImages>;
+    return typeof model.logImages === 'function' ? model.logImages(batch, options) : null;
+  }
+
+  async #states(): Promise<NativeOptimizerState[]> {
+    return (await this.model.call('optimizerStates')).states;
+  }
 }

@@ -9,12 +9,13 @@ import path from 'node:path';
 import { type Batch, type DataLoader, disposeBatch, type LoadedBatch } from '../data/data-loader';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
+import type { Module } from '../models/module';
 import { native } from '../native';
 import { Generator } from '../random';
 import type { BatchEvent, Callback, TrainerView } from './callbacks/callback';
 import { MeanMetrics, type Metrics, type MetricsLogger } from './metrics';
 import { remainingSeconds, Throughput, type TrainProgress } from './progress';
-import type { TrainableModel } from './trainable';
+import { Trainable } from './trainable';
 import { loadTrainingCheckpoint, type TrainingState, writeTrainingCheckpoint } from './training-checkpoint';
 
 /** A factor on the learning rate by step. */
@@ -102,7 +103,7 @@ export class Trainer {
   readonly #abort = new AbortController();
   readonly #metrics: Metrics = {};
   readonly #throughput = new Throughput();
-  #model!: TrainableModel;
+  #trainable!: Trainable;
   #generator!: Generator;
   #optimizers = 0;
   #state: TrainingState = { epoch: 0, position: 0, batchIdx: 0, globalStep: 0 };
@@ -146,18 +147,17 @@ export class Trainer {
    *   data set has no usable image
    */
   async fit(
-    model: TrainableModel,
+    model: Module,
     train: DataLoader,
     options: { validation?: DataLoader; checkpoint?: string } = {},
   ): Promise<FitResult> {
     if (this.#running) throw new LdmError('ERR_INVALID_ARGUMENT', 'A Trainer serves for one fit(); make another one.');
     this.#running = true;
-    this.#model = model;
+    this.#trainable = new Trainable(model);
     this.#generator = this.#options.generator ?? new Generator(this.#options.seed, model.device);
     this.#epochLength = train.dataset.length;
     await train.check();
-    await model.configureOptimizers({ learningRate: this.#options.learningRate });
-    this.#optimizers = (await model.optimizerStates()).length;
+    this.#optimizers = await this.#trainable.configureOptimizers(this.#options.learningRate);
     if (options.checkpoint) await this.#resume(options.checkpoint);
     await model.train();
     this.#started = seconds();
@@ -212,7 +212,7 @@ export class Trainer {
     const { batchIdx, globalStep } = this.#state;
     const step = (batchIdx + 1) % accumulateGradBatches === 0 || loaded.last;
     const rate = this.#rate(globalStep);
-    await this.#model.setLearningRates(Array(this.#optimizers).fill(rate));
+    await this.#trainable.setLearningRates(Array(this.#optimizers).fill(rate));
     const log = await this.#trainBatch(loaded.batch, step);
     this.#throughput.add(loaded.size, seconds());
     this.#state = { ...this.#state, position: loaded.position, batchIdx: batchIdx + 1 };
@@ -237,11 +237,10 @@ export class Trainer {
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
     const accumulate = this.#options.accumulateGradBatches;
     try {
-      const { log } = await this.#model.trainBatch(
+      return await this.#trainable.trainBatch(
         { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate },
         { random: this.#generator, signal: this.#abort.signal, precision: this.#options.precision },
       );
-      return log;
     } catch (error) {
       if (!LdmError.is(error) || error.code !== 'ERR_NAN') throw error;
       if (this.#options.onNan === 'error')
@@ -250,7 +249,7 @@ export class Trainer {
           `${error.message} ${where}. The step was not applied. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
         );
       this.#skipped++;
-      await this.#model.zeroGrad();
+      await this.#trainable.model.zeroGrad();
       this.#view.info(`Skipped a step: ${error.message} ${where}.`);
       return {};
     }
@@ -260,14 +259,14 @@ export class Trainer {
     const { limitValBatches, callbacks, logger } = this.#options;
     const { epoch, globalStep } = this.#state;
     const mean = new MeanMetrics();
-    await this.#model.eval();
+    await this.#trainable.model.eval();
     let batchIdx = 0;
     for await (const { batch, size } of validation.batches(0)) {
       if (limitValBatches != null && batchIdx >= limitValBatches) {
         disposeBatch(batch);
         break;
       }
-      const { log } = await this.#model.validateBatch(
+      const log = await this.#trainable.validateBatch(
         { batch: this.#onDevice(batch), batchIdx, globalStep },
         { random: this.#sideGenerator(batchIdx), signal: this.#abort.signal, precision: this.#options.precision },
       );
@@ -277,7 +276,7 @@ export class Trainer {
       disposeBatch(batch);
       batchIdx++;
     }
-    await this.#model.train();
+    await this.#trainable.model.train();
     Object.assign(this.#metrics, mean.values);
     logger?.log(mean.values, { step: globalStep, epoch });
   }
@@ -297,11 +296,11 @@ export class Trainer {
 
   /** Validation and pictures draw from generators of their own: how often they happen must not change training. */
   #sideGenerator(batchIdx: number): Generator {
-    return new Generator(this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx, this.#model.device);
+    return new Generator(this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx, this.#trainable.model.device);
   }
 
   #onDevice(batch: Batch): Record<string, unknown> {
-    const { device } = this.#model;
+    const { device } = this.#trainable.model;
     if (device === 'cpu') return batch as unknown as Record<string, unknown>;
     return { ...batch, image: batch.image.to({ device }), class_label: batch.class_label?.to({ device }) };
   }
@@ -340,7 +339,7 @@ export class Trainer {
 
   async #resume(file: string): Promise<void> {
     const restored = await loadTrainingCheckpoint(file, {
-      model: this.#model,
+      trainable: this.#trainable,
       generator: this.#generator,
       callbacks: this.#options.callbacks,
     });
@@ -349,8 +348,8 @@ export class Trainer {
   }
 
   readonly #view: TrainerView = ((trainer: Trainer): TrainerView => ({
-    get model() {
-      return trainer.#model;
+    get trainable() {
+      return trainer.#trainable;
     },
     get globalStep() {
       return trainer.#state.globalStep;
@@ -372,7 +371,7 @@ export class Trainer {
     logImage: (tag, png, size) => trainer.#options.logger?.image(tag, png, size, trainer.#state.globalStep),
     saveCheckpoint: (file, options) =>
       writeTrainingCheckpoint(file, {
-        model: trainer.#model,
+        trainable: trainer.#trainable,
         generator: trainer.#generator,
         callbacks: trainer.#options.callbacks,
         state: trainer.#next,

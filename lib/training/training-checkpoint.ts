@@ -3,14 +3,11 @@
  * `global_step`, `state_dict`, `optimizer_states`, `lr_schedulers`, `callbacks`. Under `node_ldm` stands what Lightning does
  * not keep and an exact continuation needs: the place in the data and the random generator.
  */
-import { type Checkpoint, type PlainValue, readCheckpoint, writeCheckpoint } from '../checkpoint';
+import { type Checkpoint, type Picklable, type PlainValue, readCheckpoint, writeLightningCheckpoint } from '../checkpoint';
 import { LdmError } from '../errors';
 import type { Generator } from '../random';
 import type { Callback } from './callbacks/callback';
-import type { TrainableModel } from './trainable';
-
-/** The Lightning version whose layout is written. */
-const LIGHTNING_VERSION = '1.4.2';
+import type { Trainable } from './trainable';
 
 /** Where a run stands. */
 export interface TrainingState {
@@ -25,7 +22,7 @@ export interface TrainingState {
 }
 
 export interface TrainingParts {
-  model: TrainableModel;
+  trainable: Trainable;
   generator: Generator;
   callbacks: readonly Callback[];
 }
@@ -48,35 +45,30 @@ export interface WriteOptions extends TrainingParts {
  * @throws LdmError ERR_FILE when it cannot be written
  */
 export async function writeTrainingCheckpoint(file: string, options: WriteOptions): Promise<void> {
-  const { model, generator, callbacks, state, weightsOnly } = options;
-  const stateDict = await model.stateDict();
-  const content: Record<string, unknown> = {
-    // Lightning stores the epoch that it would begin next, also in the middle of one.
-    epoch: options.epoch + 1,
-    global_step: state.globalStep,
-    'pytorch-lightning_version': LIGHTNING_VERSION,
-    state_dict: stateDict,
-  };
-  if (!weightsOnly) {
-    const generatorState = await generator.getState();
-    const stateful = callbacks.filter((c) => c.stateKey !== undefined && c.state !== undefined);
-    content.callbacks = new Map(stateful.map((c) => [c.stateKey!, new Map(Object.entries(c.state!()))]));
-    content.optimizer_states = await model.optimizerStates();
-    content.lr_schedulers = [schedulerState(options)];
-    content.node_ldm = new Map<string, unknown>([...Object.entries(state), ['generator', generatorState]]);
-  }
-  await writeCheckpoint(file, content);
-}
-
-/** The state_dict of torch's LambdaLR. */
-function schedulerState({ state, learningRate, rate, optimizers }: WriteOptions): Map<string, unknown> {
-  return new Map<string, unknown>([
-    ['base_lrs', Array(optimizers).fill(learningRate)],
-    ['last_epoch', state.globalStep],
-    ['_step_count', state.globalStep + 1],
-    ['_last_lr', Array(optimizers).fill(rate)],
-    ['lr_lambdas', [new Map()]],
-  ]);
+  const { trainable, generator, callbacks, state, weightsOnly, learningRate, rate, optimizers } = options;
+  const stateDict = await trainable.model.stateDict();
+  // Lightning stores the epoch that it would begin next, also in the middle of one.
+  const counters = { epoch: options.epoch + 1, globalStep: state.globalStep };
+  if (weightsOnly) return writeLightningCheckpoint(file, { stateDict, ...counters });
+  const callbackStates = callbacks.flatMap((c): [string, Picklable][] =>
+    c.stateKey !== undefined && c.state ? [[c.stateKey, new Map(Object.entries(c.state()))]] : [],
+  );
+  await writeLightningCheckpoint(file, {
+    stateDict,
+    ...counters,
+    optimizerStates: await trainable.optimizerStates(),
+    lrSchedulers: [
+      {
+        baseLrs: Array(optimizers).fill(learningRate),
+        lastEpoch: state.globalStep,
+        lastLr: Array(optimizers).fill(rate),
+      },
+    ],
+    extra: {
+      callbacks: new Map(callbackStates),
+      node_ldm: new Map<string, Picklable>([...Object.entries(state), ['generator', await generator.getState()]]),
+    },
+  });
 }
 
 /**
@@ -86,15 +78,15 @@ function schedulerState({ state, learningRate, rate, optimizers }: WriteOptions)
  * @throws LdmError ERR_CHECKPOINT when the file has weights only, ERR_MISSING_KEYS when it belongs to another model
  */
 export async function loadTrainingCheckpoint(file: string, parts: TrainingParts): Promise<TrainingState> {
-  const { model, generator, callbacks } = parts;
+  const { trainable, generator, callbacks } = parts;
   using checkpoint = await readCheckpoint(file);
   if (checkpoint.globalStep === null || checkpoint.optimizerStates.length === 0)
     throw new LdmError(
       'ERR_CHECKPOINT',
       `${file} holds weights only, no optimizer states. To start a new training from these weights use model.params.ckpt_path=${file}.`,
     );
-  await model.loadStateDict(checkpoint.stateDict, { source: file });
-  await model.loadOptimizerStates(checkpoint.optimizerStates);
+  await trainable.model.loadStateDict(checkpoint.stateDict, { source: file });
+  await trainable.loadOptimizerStates(checkpoint.optimizerStates);
   const stored = mapOf(checkpoint.extra.get('callbacks'));
   for (const callback of callbacks) {
     const state = callback.stateKey === undefined ? undefined : mapOf(stored?.get(callback.stateKey));

@@ -3,20 +3,20 @@
  * scaled, log folder, callbacks, resume. Everything that can be wrong is found before the log folder is made.
  */
 import path from 'node:path';
-import { Config, type ConfigMap, loadConfig, parseDotlist, type ResolvedNode, resolveNode } from '../config';
+import { Config, type ConfigMap, loadConfig, parseDotlist, type ResolvedNode, type ResolvedProject, resolveProject } from '../config';
 import type { DataLoader } from '../data/data-loader';
 import { DataModuleFromConfig } from '../data/data-module';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
+import type { Module } from '../models/module';
 import { instantiateFromConfig } from '../models/registry';
 import { Generator } from '../random';
-import { makeCallbacks, trainerParams } from './lightning-section';
+import { makeCallbacks, trainerOptions } from './lightning-section';
 import { LogFolder } from './log-folder';
 import { createLrScheduler } from './lr-schedulers';
 import { MetricsLogger } from './metrics';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
-import { isTrainable, type TrainableModel } from './trainable';
 import { type FitResult, Trainer } from './trainer';
 
 /** Options of {@link TrainingRun.prepare}; the names are main.py's where it has them. */
@@ -43,6 +43,8 @@ export interface TrainingRunOptions {
   maxSteps?: number;
   maxTime?: number;
   precision?: CallOptions['precision'];
+  /** What to do when something is not finite; default 'error'. */
+  onNan?: 'error' | 'skip';
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
   vgg?: string;
   onInfo?: (message: string) => void;
@@ -58,7 +60,7 @@ const FOLDER_BATCH_SIZE = 4;
 export class TrainingRun {
   readonly config: Config;
   readonly folder: LogFolder;
-  readonly model: TrainableModel;
+  readonly model: Module;
   readonly data: DataModuleFromConfig;
   readonly learningRate: number;
   readonly trainer: Trainer;
@@ -70,7 +72,7 @@ export class TrainingRun {
   private constructor(parts: {
     config: Config;
     folder: LogFolder;
-    model: TrainableModel;
+    model: Module;
     data: DataModuleFromConfig;
     learningRate: number;
     trainer: Trainer;
@@ -103,7 +105,8 @@ export class TrainingRun {
       );
     const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
     const config = mergedConfig(options, resumed?.configs ?? []);
-    const params = trainerParams(config);
+    const project = resolveProject(config);
+    const fixed = trainerOptions(project.lightning.trainer);
     const seed = options.seed ?? 23;
 
     const data = DataModuleFromConfig.fromConfig(config.get('data'));
@@ -111,39 +114,31 @@ export class TrainingRun {
     const validation = data.validationLoader({ seed, onSkip: options.onSkip });
     await train.check();
 
-    const accumulate = params.accumulate_grad_batches;
-    const learningRate = baseLearningRate(config) * ((options.scaleLr ?? true) ? accumulate * data.batchSize : 1);
-    const node = resolveNode(config.get('model'), 'autoencoder', 'diffusion');
+    const images = (fixed.accumulateGradBatches ?? 1) * data.batchSize;
+    const learningRate = baseLearningRate(project) * ((options.scaleLr ?? true) ? images : 1);
     const generator = new Generator(seed);
     const device = options.device ?? 'cpu';
-    const model = await createTrainable(node, { device, random: generator, resumed: resumed !== undefined });
-    await preparePerceptualLoss(model, node, { file: options.vgg, resumed: resumed !== undefined });
+    const init = resumed ? 'empty' : 'random';
+    const model = await instantiateFromConfig(project.model, { device, random: generator, init });
+    await preparePerceptualLoss(model, { file: options.vgg, resumed: resumed !== undefined });
 
     const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
-    const monitor = usableMonitor(node, validation !== undefined);
-    const callbacks = makeCallbacks(config, folder, monitor);
-    const schedule = scheduleOf(node);
-    folder.create(
-      config.pick(...Object.keys(config.values).filter((section) => section !== 'lightning')).toYaml(),
-      config.pick('lightning').toYaml(),
-    );
+    const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
+    const schedule = scheduleOf(project.model);
+    folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml());
     const logger = new MetricsLogger(folder.metrics, folder.events);
     const trainer = new Trainer({
+      ...fixed,
       logdir: folder.root,
       learningRate,
       schedule,
-      maxEpochs: params.max_epochs ?? undefined,
-      maxSteps: options.maxSteps ?? params.max_steps,
-      maxTime: options.maxTime ?? params.max_time,
-      accumulateGradBatches: accumulate,
-      checkValEveryNEpoch: params.check_val_every_n_epoch,
-      limitValBatches: params.limit_val_batches,
-      logEveryNSteps: params.log_every_n_steps,
+      maxSteps: options.maxSteps ?? fixed.maxSteps,
+      maxTime: options.maxTime ?? fixed.maxTime,
       seed,
       // The reference's constructors and steps draw from one stream.
       generator: device === 'cpu' ? generator : undefined,
-      precision: options.precision ?? params.precision,
-      onNan: params.on_nan,
+      precision: options.precision ?? fixed.precision,
+      onNan: options.onNan,
       callbacks,
       logger,
       onProgress: options.onProgress,
@@ -223,12 +218,11 @@ export function imageSizeOf(model: ConfigMap | undefined): number {
   return Number(size);
 }
 
-function baseLearningRate(config: Config): number {
-  const rate = config.get('model.base_learning_rate');
-  if (typeof rate === 'number' && rate > 0) return rate;
+function baseLearningRate({ baseLearningRate: rate }: ResolvedProject): number {
+  if (rate !== null && rate > 0) return rate;
   throw new LdmError(
     'ERR_CONFIG',
-    `Expected a positive model.base_learning_rate but found ${JSON.stringify(rate ?? null)}. Add it to the config or as model.base_learning_rate=4.5e-6.`,
+    `Expected a positive model.base_learning_rate but found ${rate}. Add it to the config, or as model.base_learning_rate=4.5e-6.`,
   );
 }
 
@@ -236,23 +230,6 @@ function nameOf({ name, base, postfix }: TrainingRunOptions): { name: string; po
   if (name) return { name, postfix };
   const first = base instanceof Config ? undefined : base?.[0];
   return { name: first ? path.basename(first, path.extname(first)) : '', postfix };
-}
-
-async function createTrainable(
-  node: ResolvedNode,
-  options: { device: string; random: Generator; resumed: boolean },
-): Promise<TrainableModel> {
-  const { device, random, resumed } = options;
-  const model = await instantiateFromConfig(node, { device, random, init: resumed ? 'empty' : 'random' });
-  if (isTrainable(model)) return model;
-  model.dispose();
-  throw new LdmError('ERR_CONFIG', `${node.target} cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.`);
-}
-
-/** A metric of validation cannot be watched where there is no validation. */
-function usableMonitor(node: ResolvedNode, validated: boolean): string | null {
-  const monitor = (node.params.monitor as string | null | undefined) ?? null;
-  return monitor?.startsWith('val') && !validated ? null : monitor;
 }
 
 function scheduleOf(node: ResolvedNode): ((step: number) => number) | null {

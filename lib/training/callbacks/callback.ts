@@ -2,11 +2,11 @@
 import type { Batch } from '../../data/data-loader';
 import type { Generator } from '../../random';
 import type { Metrics } from '../metrics';
-import type { TrainableModel } from '../trainable';
+import type { Trainable } from '../trainable';
 
 /** The state of a run as callbacks see it. */
 export interface TrainerView {
-  readonly model: TrainableModel;
+  readonly trainable: Trainable;
   /** Optimizer steps that are done (accumulated batches count once); within batch hooks, without the one in progress. */
   readonly globalStep: number;
   readonly currentEpoch: number;

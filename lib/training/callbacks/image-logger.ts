@@ -78,15 +78,16 @@ export class ImageLogger implements Callback {
     if (disabled || max_images <= 0) return;
     if (!this.checkFrequency(log_on_batch_idx ? batchIdx : trainer.globalStep)) return;
     const training = split === 'train';
-    if (training) await trainer.model.eval();
-    const images = await trainer.model.logImages(batch as unknown as Record<string, unknown>, {
+    const { model } = trainer.trainable;
+    if (training) await model.eval();
+    const images = await trainer.trainable.logImages(batch as unknown as Record<string, unknown>, {
       ...log_images_kwargs,
       split,
       signal: trainer.signal,
       random: trainer.sideGenerator(),
     });
     const pictures: Record<string, Pictures> = {};
-    for (const [name, tensor] of Object.entries(images)) {
+    for (const [name, tensor] of Object.entries(images ?? {})) {
       pictures[name] = this.prepare(await picturesOf(tensor));
       tensor.dispose();
     }
@@ -99,7 +100,7 @@ export class ImageLogger implements Callback {
       const grid = makeGrid(p);
       trainer.logImage(`${split}/${name}`, await encodePng(toBytes(grid, { rounding: 'truncate' }), grid), grid);
     }
-    if (training) await trainer.model.train();
+    if (training) await model.train();
   }
 
   /** The first `max_images` pictures, clamped. */
