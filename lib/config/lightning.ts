@@ -56,14 +56,7 @@ const trainerSchema = options({
         'num_nodes',
         'num_processes',
       ],
-      ...[
-        'auto_select_gpus',
-        'tpu_cores',
-        'ipus',
-        'log_gpu_memory',
-        'progress_bar_refresh_rate',
-        'track_grad_norm',
-      ],
+      ...['auto_select_gpus', 'tpu_cores', 'ipus', 'log_gpu_memory', 'progress_bar_refresh_rate', 'track_grad_norm'],
       ...['limit_predict_batches', 'flush_logs_every_n_steps', 'accelerator', 'sync_batchnorm', 'weights_summary'],
       ...['weights_save_path', 'truncated_bptt_steps', 'profiler', 'reload_dataloaders_every_n_epochs', 'auto_lr_find'],
       ...[

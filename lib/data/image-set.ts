@@ -16,6 +16,11 @@ export interface ImageItem {
 export interface ImageSetOptions extends ImageOptions {
   /** Decoded images are kept in memory up to this many MB (2^20 bytes); 0 decodes anew every time. */
   cache_mb: number;
+  /**
+   * Probability that a label is replaced by the number of classes, a label that stands for "any class": what
+   * classifier-free guidance needs (Ho & Salimans 2022). The model needs one class more then.
+   */
+  drop_label_p: number;
 }
 
 /** Images read from files, resized once and kept in memory as long as there is room. */
@@ -43,15 +48,17 @@ export class ImageSet implements Dataset {
   async get(index: number, random: DataRandom): Promise<Sample> {
     const item = this.#items[index];
     const image = this.#cache.get(index) ?? this.#keep(index, await decodeImage(item.file, this.#options, item.name));
-    const { size } = this.#options;
+    const { size, drop_label_p } = this.#options;
+    const pixels = cropImage(image, this.#options, random);
+    const label = random.uniform() < drop_label_p ? this.classNames.length : item.class_label;
     return {
-      image: cropImage(image, this.#options, random),
+      image: pixels,
       height: size,
       width: size,
       file_path_: item.name,
-      ...(item.class_label === undefined
+      ...(item.class_label === undefined || label === undefined
         ? {}
-        : { class_label: item.class_label, human_label: this.classNames[item.class_label] }),
+        : { class_label: label, human_label: this.classNames[label] ?? 'any' }),
       ...(item.caption === undefined ? {} : { caption: item.caption }),
     };
   }

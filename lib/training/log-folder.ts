@@ -7,6 +7,8 @@ import path from 'node:path';
 import { LdmError } from '../errors';
 import { writeFileAtomic } from '../pictures/picture';
 
+const CLASSES = 'classes.txt';
+
 /** Paths of one run. Folders are made by {@link LogFolder.create}. */
 export class LogFolder {
   readonly root: string;
@@ -66,8 +68,9 @@ export class LogFolder {
    * Makes the folders and writes the configs.
    * @param project YAML of the merged config without its `lightning` section
    * @param lightning YAML of that section
+   * @param classNames names of the classes, kept for sampling
    */
-  create(project: string, lightning: string): void {
+  create(project: string, lightning: string, classNames: readonly string[] = []): void {
     try {
       for (const folder of [this.checkpoints, this.configs]) fs.mkdirSync(folder, { recursive: true });
     } catch (error) {
@@ -75,7 +78,14 @@ export class LogFolder {
     }
     writeFileAtomic(path.join(this.configs, `${this.time}-project.yaml`), project);
     writeFileAtomic(path.join(this.configs, `${this.time}-lightning.yaml`), lightning);
+    if (classNames.length > 0) writeFileAtomic(path.join(this.root, CLASSES), `${classNames.join('\n')}\n`);
   }
+}
+
+/** Names of the classes that a log folder's model was trained on, by label; empty where it had none. */
+export function classNamesOf(root: string): string[] {
+  const file = path.join(root, CLASSES);
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').trimEnd().split('\n') : [];
 }
 
 /** Config files of a log folder in the order in which they are merged; empty where it has none. */

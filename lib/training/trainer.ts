@@ -296,7 +296,10 @@ export class Trainer {
 
   /** Validation and pictures draw from generators of their own: how often they happen must not change training. */
   #sideGenerator(batchIdx: number): Generator {
-    return new Generator(this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx, this.#trainable.model.device);
+    return new Generator(
+      this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx,
+      this.#trainable.model.device,
+    );
   }
 
   #onDevice(batch: Batch): Record<string, unknown> {

@@ -3,7 +3,13 @@
  * `global_step`, `state_dict`, `optimizer_states`, `lr_schedulers`, `callbacks`. Under `node_ldm` stands what Lightning does
  * not keep and an exact continuation needs: the place in the data and the random generator.
  */
-import { type Checkpoint, type Picklable, type PlainValue, readCheckpoint, writeLightningCheckpoint } from '../checkpoint';
+import {
+  type Checkpoint,
+  type Picklable,
+  type PlainValue,
+  readCheckpoint,
+  writeLightningCheckpoint,
+} from '../checkpoint';
 import { LdmError } from '../errors';
 import type { Generator } from '../random';
 import type { Callback } from './callbacks/callback';

@@ -3,7 +3,15 @@
  * scaled, log folder, callbacks, resume. Everything that can be wrong is found before the log folder is made.
  */
 import path from 'node:path';
-import { Config, type ConfigMap, loadConfig, parseDotlist, type ResolvedNode, type ResolvedProject, resolveProject } from '../config';
+import {
+  Config,
+  type ConfigMap,
+  loadConfig,
+  parseDotlist,
+  type ResolvedNode,
+  type ResolvedProject,
+  resolveProject,
+} from '../config';
 import type { DataLoader } from '../data/data-loader';
 import { DataModuleFromConfig } from '../data/data-module';
 import { LdmError } from '../errors';
@@ -64,6 +72,12 @@ export class TrainingRun {
   readonly data: DataModuleFromConfig;
   readonly learningRate: number;
   readonly trainer: Trainer;
+  /** Images of one optimizer step. */
+  readonly imagesPerStep: number;
+  /** Optimizer steps at which the run ends, or null. */
+  readonly maxSteps: number | null;
+  /** What is trained on what, for people. */
+  readonly description: string;
   readonly #train: DataLoader;
   readonly #validation: DataLoader | undefined;
   readonly #checkpoint: string | undefined;
@@ -76,6 +90,9 @@ export class TrainingRun {
     data: DataModuleFromConfig;
     learningRate: number;
     trainer: Trainer;
+    imagesPerStep: number;
+    maxSteps: number | null;
+    description: string;
     train: DataLoader;
     validation: DataLoader | undefined;
     checkpoint: string | undefined;
@@ -87,6 +104,9 @@ export class TrainingRun {
     this.data = parts.data;
     this.learningRate = parts.learningRate;
     this.trainer = parts.trainer;
+    this.imagesPerStep = parts.imagesPerStep;
+    this.maxSteps = parts.maxSteps;
+    this.description = parts.description;
     this.#train = parts.train;
     this.#validation = parts.validation;
     this.#checkpoint = parts.checkpoint;
@@ -125,14 +145,15 @@ export class TrainingRun {
     const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
     const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
     const schedule = scheduleOf(project.model);
-    folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml());
+    folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
+    const maxSteps = options.maxSteps ?? fixed.maxSteps ?? null;
     const logger = new MetricsLogger(folder.metrics, folder.events);
     const trainer = new Trainer({
       ...fixed,
       logdir: folder.root,
       learningRate,
       schedule,
-      maxSteps: options.maxSteps ?? fixed.maxSteps,
+      maxSteps,
       maxTime: options.maxTime ?? fixed.maxTime,
       seed,
       // The reference's constructors and steps draw from one stream.
@@ -152,6 +173,9 @@ export class TrainingRun {
       data,
       learningRate,
       trainer,
+      imagesPerStep: images,
+      maxSteps,
+      description: describe(project.model, data, learningRate, folder),
       train,
       validation,
       checkpoint,
@@ -230,6 +254,15 @@ function nameOf({ name, base, postfix }: TrainingRunOptions): { name: string; po
   if (name) return { name, postfix };
   const first = base instanceof Config ? undefined : base?.[0];
   return { name: first ? path.basename(first, path.extname(first)) : '', postfix };
+}
+
+function describe(model: ResolvedNode, data: DataModuleFromConfig, learningRate: number, folder: LogFolder): string {
+  const classes = data.classNames.length > 0 ? ` in ${data.classNames.length} classes` : '';
+  return [
+    `Model:    ${model.target}`,
+    `Data:     ${[...data.datasets].map(([split, set]) => `${set.length} images (${split})`).join(', ')}${classes}, batches of ${data.batchSize}`,
+    `Learning rate ${learningRate.toExponential(2)}, log folder ${folder.root}`,
+  ].join('\n');
 }
 
 function scheduleOf(node: ResolvedNode): ((step: number) => number) | null {

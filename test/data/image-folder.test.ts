@@ -76,6 +76,15 @@ describe('ImageFolder', () => {
     expect(() => open()).toThrow(expect.objectContaining({ code: 'ERR_DATA' }));
   });
 
+  it('drops labels for guidance as often as told', async () => {
+    await folder.image('cat/a.png', SIZE);
+    await folder.image('dog/b.png', SIZE);
+    const set = open({ drop_label_p: 0.25 });
+    let dropped = 0;
+    for (let i = 0; i < 400; i++) if ((await set.get(i % 2, new DataRandom(i))).class_label === 2) dropped++;
+    expect(Math.abs(dropped - 100)).toBeLessThan(35);
+  });
+
   it('gives the same from the cache as from the file', async () => {
     const noise = Buffer.from(Array.from({ length: 12 * 12 * 3 }, (_, i) => (i * 37) % 256));
     await folder.image('a.png', { width: 12, height: 12 }, noise);

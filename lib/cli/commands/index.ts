@@ -12,6 +12,9 @@ export const commands: readonly CommandEntry[] = [
     name: 'inspect',
     summary: 'show what a config, checkpoint or safetensors file holds',
     load: async () => (await import('./inspect')).inspect,
+    name: 'train',
+    summary: 'train an autoencoder or a diffusion model of a config on images',
+    load: async () => (await import('./train')).train,
   },
   {
     name: 'doctor',

@@ -15,6 +15,8 @@ const image = {
   background: text().default('white'),
   /** Decoded images are kept in memory up to this many MB (2^20 bytes); 0 decodes anew every time. */
   cache_mb: z.number().min(0).default(256),
+  /** Probability that a label becomes the number of classes, which stands for any: for classifier-free guidance. */
+  drop_label_p: z.number().min(0).max(1).default(0),
 };
 
 export const imageFolder = options({
