@@ -9,12 +9,19 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   {
-    name: 'inspect',
-    summary: 'show what a config, checkpoint or safetensors file holds',
-    load: async () => (await import('./inspect')).inspect,
     name: 'train',
     summary: 'train an autoencoder or a diffusion model of a config on images',
     load: async () => (await import('./train')).train,
+  },
+  {
+    name: 'sample',
+    summary: 'draw pictures with a trained diffusion model',
+    load: async () => (await import('./sample')).sample,
+  },
+  {
+    name: 'inspect',
+    summary: 'show what a config, checkpoint or safetensors file holds',
+    load: async () => (await import('./inspect')).inspect,
   },
   {
     name: 'doctor',
