@@ -31,12 +31,6 @@ export interface LogsImages {
   logImages(batch: Record<string, unknown>, options?: Record<string, unknown>): Promise<Record<string, Tensor>>;
 }
 
-/** torch's `state_dict()` of an optimizer as it crosses the boundary. */
-interface NativeOptimizerState {
-  state: Record<string, Record<string, number | Tensor>>;
-  param_groups: (Record<string, number | boolean | null | string | number[]> & { params: number[] })[];
-}
-
 /** The training side of a model. */
 export class Trainable {
   readonly model: Module;
@@ -56,7 +50,7 @@ export class Trainable {
       if (!LdmError.is(error) || error.code !== 'ERR_UNKNOWN_METHOD') throw error;
       throw new LdmError('ERR_CONFIG', 'This model cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.');
     }
-    return (await this.#states()).length;
+    return (await this.optimizerStates()).length;
   }
 
   /** Runs one micro-batch. Returns the logged scalars. */
@@ -76,21 +70,14 @@ export class Trainable {
     await this.model.call('setLearningRates', { rates });
   }
 
-  /** The optimizers in the form of checkpoint files; the tensors are the live ones. */
+  /** torch's `state_dict()` of each optimizer; the tensors are the live ones. */
   async optimizerStates(): Promise<OptimizerState[]> {
-    return (await this.#states()).map(({ state, param_groups }) => ({
-      state: new Map(Object.entries(state).map(([index, moments]) => [Number(index), moments])),
-      paramGroups: param_groups,
-    }));
+    return (await this.model.call('optimizerStates')).states;
   }
 
   /** @throws LdmError ERR_INVALID_ARGUMENT when they are of other parameters */
   async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
-    const native = states.map(({ state, paramGroups }) => ({
-      state: Object.fromEntries([...state].map(([index, moments]) => [String(index), moments])),
-      param_groups: paramGroups,
-    }));
-    await this.model.call('loadOptimizerStates', { states: native });
+    await this.model.call('loadOptimizerStates', { states });
   }
 
   /** The pictures of a batch, or null for a model that makes none. */
@@ -100,9 +87,5 @@ export class Trainable {
   ): Promise<Record<string, Tensor> | null> {
     const model = this.model as Module & Partial<LogsImages>;
     return typeof model.logImages === 'function' ? model.logImages(batch, options) : null;
-  }
-
-  async #states(): Promise<NativeOptimizerState[]> {
-    return (await this.model.call('optimizerStates')).states;
   }
 }

@@ -3,13 +3,7 @@
  * `global_step`, `state_dict`, `optimizer_states`, `lr_schedulers`, `callbacks`. Under `node_ldm` stands what Lightning does
  * not keep and an exact continuation needs: the place in the data and the random generator.
  */
-import {
-  type Checkpoint,
-  type Picklable,
-  type PlainValue,
-  readCheckpoint,
-  writeLightningCheckpoint,
-} from '../checkpoint';
+import { type Checkpoint, type PlainValue, readCheckpoint, writeCheckpoint } from '../checkpoint';
 import { LdmError } from '../errors';
 import type { Generator } from '../random';
 import type { Callback } from './callbacks/callback';
@@ -52,28 +46,31 @@ export interface WriteOptions extends TrainingParts {
  */
 export async function writeTrainingCheckpoint(file: string, options: WriteOptions): Promise<void> {
   const { trainable, generator, callbacks, state, weightsOnly, learningRate, rate, optimizers } = options;
-  const stateDict = await trainable.model.stateDict();
-  // Lightning stores the epoch that it would begin next, also in the middle of one.
-  const counters = { epoch: options.epoch + 1, globalStep: state.globalStep };
-  if (weightsOnly) return writeLightningCheckpoint(file, { stateDict, ...counters });
-  const callbackStates = callbacks.flatMap((c): [string, Picklable][] =>
-    c.stateKey !== undefined && c.state ? [[c.stateKey, new Map(Object.entries(c.state()))]] : [],
-  );
-  await writeLightningCheckpoint(file, {
-    stateDict,
-    ...counters,
-    optimizerStates: await trainable.optimizerStates(),
-    lrSchedulers: [
+  const weights = {
+    // Lightning stores the epoch that it would begin next, also in the middle of one.
+    epoch: options.epoch + 1,
+    global_step: state.globalStep,
+    state_dict: await trainable.model.stateDict(),
+  };
+  if (weightsOnly) return writeCheckpoint(file, weights);
+  const stateful = callbacks.filter((c) => c.stateKey !== undefined && c.state !== undefined);
+  await writeCheckpoint(file, {
+    ...weights,
+    callbacks: Object.fromEntries(stateful.map((c) => [c.stateKey, c.state!()])),
+    optimizer_states: await trainable.optimizerStates(),
+    // The state_dict of torch's LambdaLR.
+    lr_schedulers: [
       {
-        baseLrs: Array(optimizers).fill(learningRate),
-        lastEpoch: state.globalStep,
-        lastLr: Array(optimizers).fill(rate),
+        base_lrs: Array(optimizers).fill(learningRate),
+        last_epoch: state.globalStep,
+        verbose: false,
+        _step_count: state.globalStep + 1,
+        _get_lr_called_within_step: false,
+        _last_lr: Array(optimizers).fill(rate),
+        lr_lambdas: Array(optimizers).fill({}),
       },
     ],
-    extra: {
-      callbacks: new Map(callbackStates),
-      node_ldm: new Map<string, Picklable>([...Object.entries(state), ['generator', await generator.getState()]]),
-    },
+    node_ldm: { ...state, generator: await generator.getState() },
   });
 }
 
