@@ -9,7 +9,7 @@ import type { Dataset, Sample } from './dataset';
 import { DataRandom } from './random';
 
 /** A batch under the reference's key names. */
-export interface Batch {
+export interface ImageBatch {
   /** [batch, height, width, 3] in [-1, 1], float32. */
   image: Tensor;
   /** [batch], int64. */
@@ -21,7 +21,7 @@ export interface Batch {
 
 /** A batch and where it stands in its epoch. */
 export interface LoadedBatch {
-  batch: Batch;
+  batch: ImageBatch;
   /** Samples in it: the last batch of an epoch may be smaller. */
   size: number;
   /** Place in the epoch's order after this batch: {@link DataLoader.batches} goes on from there. */
@@ -143,7 +143,7 @@ export class DataLoader {
 }
 
 /** Stacks samples into a batch. Optional keys are there when all samples have them. */
-export function collate(samples: readonly Sample[]): Batch {
+export function collate(samples: readonly Sample[]): ImageBatch {
   const { height, width } = samples[0];
   const odd = samples.find((s) => s.height !== height || s.width !== width);
   if (odd)
@@ -155,7 +155,7 @@ export function collate(samples: readonly Sample[]): Batch {
   samples.forEach((s, i) => {
     pixels.set(s.image, i * height * width * 3);
   });
-  const batch: Batch = {
+  const batch: ImageBatch = {
     image: Tensor.from(pixels, [samples.length, height, width, 3]),
     file_path_: samples.map((s) => s.file_path_),
   };
@@ -168,7 +168,7 @@ export function collate(samples: readonly Sample[]): Batch {
 }
 
 /** Frees the tensors of a batch. */
-export function disposeBatch(batch: Batch): void {
+export function disposeBatch(batch: ImageBatch): void {
   batch.image.dispose();
   batch.class_label?.dispose();
 }

@@ -6,7 +6,7 @@
  * of a GAN together), and hooks see the number of the step that has just been made, from 0.
  */
 import path from 'node:path';
-import { type Batch, type DataLoader, disposeBatch, type LoadedBatch } from '../data/data-loader';
+import { type DataLoader, disposeBatch, type ImageBatch, type LoadedBatch } from '../data/data-loader';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
@@ -232,7 +232,7 @@ export class Trainer {
     }
   }
 
-  async #trainBatch(batch: Batch, step: boolean): Promise<Metrics> {
+  async #trainBatch(batch: ImageBatch, step: boolean): Promise<Metrics> {
     const { globalStep, batchIdx } = this.#state;
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
     const accumulate = this.#options.accumulateGradBatches;
@@ -302,7 +302,7 @@ export class Trainer {
     );
   }
 
-  #onDevice(batch: Batch): Record<string, unknown> {
+  #onDevice(batch: ImageBatch): Record<string, unknown> {
     const { device } = this.#trainable.model;
     if (device === 'cpu') return batch as unknown as Record<string, unknown>;
     return { ...batch, image: batch.image.to({ device }), class_label: batch.class_label?.to({ device }) };

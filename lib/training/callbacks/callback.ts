@@ -1,5 +1,5 @@
 /** What a callback sees of the trainer, and when it is called. The names are Lightning's in camelCase. */
-import type { Batch } from '../../data/data-loader';
+import type { ImageBatch } from '../../data/data-loader';
 import type { Generator } from '../../random';
 import type { Metrics } from '../metrics';
 import type { Trainable } from '../trainable';
@@ -25,7 +25,7 @@ export interface TrainerView {
 }
 
 export interface BatchEvent {
-  batch: Batch;
+  batch: ImageBatch;
   /** Number of the batch within the epoch, from 0. */
   batchIdx: number;
   /** Whether an optimizer step ended with this batch. */
