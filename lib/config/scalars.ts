@@ -1,6 +1,7 @@
 /**
- * What an unquoted YAML scalar means: PyYAML's YAML 1.1 resolvers with OmegaConf's changes (its own float pattern, so that
- * `1e-4` is a number, and no timestamps). The patterns are those of PyYAML's resolver and of OmegaConf's `get_yaml_loader`.
+ * What an unquoted YAML scalar means: PyYAML's YAML 1.1 resolvers with OmegaConf's changes (its own float pattern beside
+ * PyYAML's, so that `1e-4` is a number, and no timestamps). The patterns are those of PyYAML's resolver and of OmegaConf 2.3's
+ * `get_yaml_loader`.
  */
 
 export interface Scalar {
@@ -14,8 +15,18 @@ const FALSE = /^(?:no|No|NO|false|False|FALSE|off|Off|OFF)$/;
 const NULL = /^(?:~|null|Null|NULL|)$/;
 const INTEGER =
   /^(?:[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$/;
-const FLOAT =
-  /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]*[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$/;
+const FLOAT = new RegExp(
+  `^(?:${[
+    '[-+]?[0-9]+(?:_[0-9]+)*\\.[0-9_]*(?:[eE][-+]?[0-9]+)?',
+    '[-+]?[0-9][0-9_]*\\.[0-9_]*(?:[eE][-+][0-9]+)?',
+    '[-+]?[0-9]+(?:_[0-9]+)*[eE][-+]?[0-9]+',
+    // Without a digit before the point, the exponent has to have a sign.
+    '\\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?',
+    '[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\\.[0-9_]*',
+    '[-+]?\\.(?:inf|Inf|INF)',
+    '\\.(?:nan|NaN|NAN)',
+  ].join('|')})$`,
+);
 
 /** The value of an unquoted scalar. */
 export function resolveScalar(text: string): Scalar {
