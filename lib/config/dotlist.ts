@@ -1,4 +1,5 @@
 /** Command-line overrides `a.b.c=value`, typed like OmegaConf.from_dotlist: the value is YAML. */
+import { mergeNode } from './merge';
 import type { ConfigNode, MapNode, Position } from './node';
 import { parseYaml } from './parse';
 import { errorAt } from './problems';
@@ -49,7 +50,5 @@ function assign(root: MapNode, path: readonly string[], value: ConfigNode, at: P
   }
   const last = path[path.length - 1]!;
   const existing = map.entries.get(last);
-  if (existing?.kind === 'map' && value.kind === 'map') {
-    for (const [key, child] of value.entries) assign(existing, [key], child, at);
-  } else map.entries.set(last, value);
+  map.entries.set(last, existing ? mergeNode(last, existing, value) : value);
 }

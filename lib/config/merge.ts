@@ -21,7 +21,8 @@ function mergeMap(base: MapNode, over: MapNode): MapNode {
   return { kind: 'map', entries, at: base.at };
 }
 
-function mergeNode(key: string, base: ConfigNode, over: ConfigNode): ConfigNode {
+/** One value over another under the same key. */
+export function mergeNode(key: string, base: ConfigNode, over: ConfigNode): ConfigNode {
   if (base.kind === 'map' && over.kind === 'map') return mergeMap(base, over);
   if (base.kind !== over.kind && base.kind !== 'scalar' && over.kind !== 'scalar') {
     const name = { map: 'a mapping', list: 'a list' };

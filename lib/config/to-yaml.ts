@@ -1,4 +1,8 @@
-/** Writes a config as OmegaConf.to_yaml does: block style, lists not indented, PyYAML's floats and quotes. */
+/**
+ * Writes a config as OmegaConf.to_yaml does: block style, lists not indented, PyYAML's floats and quotes. It departs in one
+ * thing: text with line breaks or control characters, or of blanks alone, is double-quoted on one line, and long text is not
+ * folded.
+ */
 import { type ConfigNode, type ConfigValue, fromPlain, type ScalarNode } from './node';
 import { resolveScalar } from './scalars';
 

@@ -102,6 +102,10 @@ describe('overrides', () => {
     expect(parseDotlist(['a=1', 'a=2', 'b={x: 1}', 'b={y: 2}']).values).toEqual({ a: 2, b: { x: 1, y: 2 } });
   });
 
+  test('a list cannot replace a mapping', () => {
+    expect(() => parseDotlist(['a={b: 1}', 'a=[1]'])).toThrow(/override "a=\[1\]": "a" is a mapping/);
+  });
+
   test.each(['=1', 'a..b=1', '.=1', 'a=[1'])('%j is refused by name', (override) => {
     expect(() => parseDotlist([override])).toThrow(
       expect.objectContaining({ code: 'ERR_CONFIG', message: expect.stringContaining(`override "${override}"`) }),
