@@ -339,7 +339,7 @@ export class Tensor {
   /** Turns recording on or off for this leaf. Returns this handle. */
   requiresGrad_(on: boolean): this {
     try {
-      native().op('requires_grad_', [this.native, on], { grad: true });
+      native().op('requires_grad_', [this.native, on], { grad: true }).dispose();
     } catch (error) {
       throw toLdmError(error);
     }

@@ -604,6 +604,7 @@ Napi::Value write(const Info& i) {
 Napi::Value generator(const Info& i) {
   return guarded(i.Env(), [&]() -> Napi::Value {
     int64_t seed = fromJs(i[0]).asInteger("seed");
+    if (seed < 0) invalid("Expected a seed of at least 0 but received " + std::to_string(seed));
     at::Device device = parseDevice(i[1].ToString());
     return ObjectHandle::make(i.Env(),
                               {GeneratorSource::seeded(static_cast<uint64_t>(seed), device), "generator", device, 0});

@@ -45,6 +45,20 @@ TensorOp binary(TensorFn tensorFn, ScalarFn scalarFn) {
   }};
 }
 
+// Some functions have no shape function for the meta device in libtorch; these stand in for it.
+at::Tensor indexSelectShape(const at::Tensor& t, int64_t dim, const at::Tensor& index) {
+  if (index.dim() > 1 || (index.scalar_type() != at::kLong && index.scalar_type() != at::kInt))
+    invalid("Expected one dimension of int64 or int32 indices but received " + Value(index).describe());
+  auto shape = t.sizes().vec();
+  shape[static_cast<size_t>(c10::maybe_wrap_dim(dim, t.dim()))] = index.numel();
+  return at::empty(shape, t.options());
+}
+
+at::Tensor flipShape(const at::Tensor& t, at::IntArrayRef dims) {
+  for (int64_t dim : dims) c10::maybe_wrap_dim(dim, t.dim());
+  return at::empty_like(t);
+}
+
 template <class F>
 TensorOp unary(F fn) {
   return {[=](const List& args) -> at::Tensor { return fn(self(args)); }};
@@ -102,10 +116,17 @@ std::map<std::string, TensorOp> makeOps() {
   ops["expand"] = view({[](const List& a) { return self(a).expand(ints(a, 1, "shape")); }});
   ops["detach"] = view({[](const List& a) { return self(a).detach(); }});
   ops["contiguous"] = {[](const List& a) { return self(a).contiguous(); }};
-  ops["flip"] = {[](const List& a) { return self(a).flip(ints(a, 1, "dims")); }};
+  ops["flip"] = {[](const List& a) {
+    const at::Tensor t = self(a);
+    return t.is_meta() ? flipShape(t, ints(a, 1, "dims")) : t.flip(ints(a, 1, "dims"));
+  }};
   ops["clone"] = {[](const List& a) { return self(a).clone(); }};
-  ops["index_select"] = {
-      [](const List& a) { return self(a).index_select(integer(a, 1, "dim"), arg(a, 2).asTensor("index")); }};
+  ops["index_select"] = {[](const List& a) {
+    const at::Tensor t = self(a);
+    const at::Tensor& index = arg(a, 2).asTensor("index");
+    const int64_t dim = integer(a, 1, "dim");
+    return t.is_meta() ? indexSelectShape(t, dim, index) : t.index_select(dim, index);
+  }};
   ops["cat"] = {[](const List& a) { return at::cat(arg(a, 0).asTensors("tensors"), integer(a, 1, "dim")); }};
   ops["stack"] = {[](const List& a) { return at::stack(arg(a, 0).asTensors("tensors"), integer(a, 1, "dim")); }};
   // arithmetic
@@ -117,7 +138,6 @@ std::map<std::string, TensorOp> makeOps() {
   ops["eq"] = binary([](auto x, auto y) { return x.eq(y); }, [](auto x, auto y) { return x.eq(y); });
   ops["matmul"] = {[](const List& a) { return self(a).matmul(arg(a, 1).asTensor("other")); }};
   ops["neg"] = unary([](auto x) { return x.neg(); });
-  // libtorch's abs has no shape function for the meta device
   ops["abs"] = unary([](auto x) { return x.is_meta() ? at::empty_like(x) : x.abs(); });
   ops["sqrt"] = unary([](auto x) { return x.sqrt(); });
   ops["exp"] = unary([](auto x) { return x.exp(); });
@@ -142,7 +162,9 @@ std::map<std::string, TensorOp> makeOps() {
   }};
   ops["std"] = {[](const List& a) {
     std::vector<int64_t> dims;
-    return self(a).std(optionalDims(arg(a, 1), dims), at::Scalar(1), keepdim(a));
+    const at::Tensor t = self(a);
+    const auto over = optionalDims(arg(a, 1), dims);
+    return t.is_meta() ? t.mean(over, keepdim(a)) : t.std(over, at::Scalar(1), keepdim(a));
   }};
   ops["amin"] = {[](const List& a) {
     std::vector<int64_t> dims;
