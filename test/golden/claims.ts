@@ -1,0 +1,30 @@
+/** Which golden cases this version must pass: the group "first" of the cases' README. */
+const CLAIMED = [
+  /^ae_kl_/,
+  /^official_kl_/,
+  /^dist_gaussian$/,
+  /^lpips$/,
+  /^discriminator$/,
+  /^loss_kl_/,
+  /^train_kl_3steps$/,
+  /^schedules$/,
+  /^diffusion_math$/,
+  /^p_losses_/,
+  /^ema$/,
+  /^lr_schedulers$/,
+  /^wrapper_keys$/,
+  /^scale_by_std$/,
+  /^unet_(?!dims|encoder_pools)/,
+  /^official_unet_(churches|cin256)$/,
+  /^sampler_dd[pi]m/,
+  /^train_ldm_3steps$/,
+  /^step_(uncond_kl|class)$/,
+  /^omegaconf_configs$/,
+  /^image_logger$/,
+  /^e2e_seeded_uncond$/,
+];
+
+/** Whether a case of this name belongs to what is claimed. */
+export function isClaimed(name: string): boolean {
+  return CLAIMED.some((pattern) => pattern.test(name));
+}

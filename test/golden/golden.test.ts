@@ -1,0 +1,24 @@
+/**
+ * Parity with the reference: the copy of the golden cases that lies here, or, in continuous integration and where they
+ * are beside the checkout, all of the claimed cases.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { isClaimed } from './claims';
+import { findCases, runCase } from './runner/runner';
+
+const OWN = path.join(__dirname, 'cases');
+const SHARED = path.join(__dirname, '../../../shared/golden/cases');
+const folder = process.env.CI && fs.existsSync(SHARED) ? SHARED : OWN;
+const cases = findCases([folder])
+  .map((dir): [string, string] => [path.basename(dir), dir])
+  .filter(([name]) => isClaimed(name));
+
+test('there are cases of every claimed group', () => expect(cases.length).toBeGreaterThan(50));
+
+test.each(cases)('%s', async (_name, dir) => {
+  const result = await runCase(dir);
+  const failures = result.verdicts.filter((v) => !v.ok).map((v) => `${v.name}: ${v.detail}`);
+  expect([result.error, ...failures].filter(Boolean)).toEqual([]);
+  expect(result.ok).toBe(true);
+});

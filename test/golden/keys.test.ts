@@ -1,0 +1,56 @@
+/** The state_dict of official configs: names, order, dtypes and shapes equal the reference's. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { loadConfig } from '../../lib/config';
+import { instantiateFromConfig } from '../../lib/models';
+
+const MODELS = path.join(__dirname, '../../models');
+const OWN = path.join(__dirname, 'keys');
+const SHARED = path.join(__dirname, '../../../shared/golden/keys');
+const keys = process.env.CI && fs.existsSync(SHARED) ? SHARED : OWN;
+
+/** The KL family and the latent diffusion models whose parts exist. */
+const CLAIMED = [
+  'configs/autoencoder/autoencoder_kl_16x16x16.yaml',
+  'configs/autoencoder/autoencoder_kl_32x32x4.yaml',
+  'configs/autoencoder/autoencoder_kl_64x64x3.yaml',
+  'configs/autoencoder/autoencoder_kl_8x8x64.yaml',
+  'configs/latent-diffusion/celebahq-ldm-vq-4.yaml',
+  'configs/latent-diffusion/cin256-v2.yaml',
+  'configs/latent-diffusion/lsun_churches-ldm-kl-8.yaml',
+  'first_stage_models/kl-f16/config.yaml',
+  'first_stage_models/kl-f32/config.yaml',
+  'first_stage_models/kl-f4/config.yaml',
+  'first_stage_models/kl-f8/config.yaml',
+  'ldm/lsun_churches256/config.yaml',
+];
+
+/** configs/a/b.yaml lies in configs__a__b.txt; the other folders were below models/. */
+function keyFile(config: string): string {
+  const official = config.startsWith('configs/') ? config : `models/${config}`;
+  return path.join(keys, `${official.replace(/\.yaml$/, '').replaceAll('/', '__')}.txt`);
+}
+
+/** The config without the checkpoints that it would read. */
+function withoutCheckpoints(value: any): any {
+  if (Array.isArray(value)) return value.map(withoutCheckpoints);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).filter(([key]) => key !== 'ckpt_path');
+  return Object.fromEntries(entries.map(([key, item]) => [key, withoutCheckpoints(item)]));
+}
+
+const present = CLAIMED.filter((config) => fs.existsSync(keyFile(config)));
+
+test('there are key lists', () => expect(present.length).toBeGreaterThanOrEqual(6));
+
+test.each(present)('%s', async (config) => {
+  const { model } = loadConfig(path.join(MODELS, config)).values;
+  using module = await instantiateFromConfig(withoutCheckpoints(model), { init: 'empty' });
+  const found: string[] = [];
+  for (const [name, tensor] of await module.stateDict()) {
+    found.push(`${name}\t${tensor.dtype}\t[${tensor.shape.join(', ')}]`);
+    tensor.dispose();
+  }
+  const expected = fs.readFileSync(keyFile(config), 'utf8').trimEnd().split('\n');
+  expect(found).toEqual(expected);
+});
