@@ -54,6 +54,7 @@ test('it carries nothing else', () => {
   expect([...folders].sort().filter((name) => name !== 'prebuilds')).toEqual([
     'bin',
     'dist',
+    'docs',
     'models',
     'native',
     'scripts',
