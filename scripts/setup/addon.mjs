@@ -1,5 +1,5 @@
 // Step 4: the C++ addon, compiled by cmake-js against the libtorch that was found.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { outputOf, run } from './run.mjs';
 import { isFresh, stampOf, writeStamp } from './stamp.mjs';
 
 const INPUTS = ['native', 'CMakeLists.txt'];
+const PRODUCTS = ['build/Release/ldm.node', 'build/Release/ldm_preload.so'];
 const BUILD_PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'];
 /** Memory that one compiler process may take at its peak. */
 const BYTES_PER_JOB = 1.5e9;
@@ -24,8 +25,9 @@ export function addonStamp(root, identity) {
   return stampOf(root, INPUTS, [identity, process.arch, ...versions]);
 }
 
+/** Whether the addon is there and what it was compiled from is unchanged. */
 export function isAddonFresh(root, stamp) {
-  return isFresh(stampFile(root), stamp);
+  return PRODUCTS.every((file) => existsSync(join(root, file))) && isFresh(stampFile(root), stamp);
 }
 
 const parallelJobs = () => Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / BYTES_PER_JOB)));
