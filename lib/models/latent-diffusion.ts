@@ -7,6 +7,7 @@ import type { DDPMSampleOptions, DDPMSampleResult } from '../sampling/ddpm-sampl
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
 import { type Batch, DDPM, type DDPMLogImagesOptions } from './ddpm';
+import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative } from './module';
 import { instantiateFromConfig, registerModel } from './registry';
 
@@ -34,7 +35,7 @@ export interface DecodeOptions extends CallOptions {
 export interface LogImagesOptions extends DDPMLogImagesOptions {
   /** Pictures in the diffusion rows, at most. Default 4. */
   n_row?: number;
-  /** Steps of DDIM; null: ancestral sampling. Default 200. */
+  /** Steps of DDIM; null: ancestral sampling. Default 200, or all of a model that has fewer. */
   ddim_steps?: number | null;
   /** Default 1. */
   ddim_eta?: number;
@@ -71,10 +72,22 @@ export class LatentDiffusion extends DDPM {
     return model;
   }
 
-  /** @internal */
+  /** Loads the `ckpt_path` of each stage and of the config. @internal */
   protected override async initFromParams(): Promise<void> {
-    const { ckpt_path, ignore_keys } = this.params;
+    const { ckpt_path, ignore_keys, first_stage_config, cond_stage_config } = this.params;
+    await this.#initStage('first_stage_model', first_stage_config);
+    await this.#initStage('cond_stage_model', cond_stage_config);
     if (ckpt_path !== null) await this.initFromCkpt(ckpt_path as string, { ignoreKeys: ignore_keys as string[] });
+  }
+
+  /** A stage's constructor reads its own checkpoint in the reference. */
+  async #initStage(name: string, config: unknown): Promise<void> {
+    const params = (config as { params?: ResolvedParams } | null)?.params;
+    if (!params?.ckpt_path) return;
+    await initFromCkpt(this, params.ckpt_path as string, {
+      ignoreKeys: (params.ignore_keys as string[] | undefined) ?? [],
+      rename: (key) => `${name}.${key}`,
+    });
   }
 
   /** As in the reference, latents are never clamped unless a call asks for it. */
@@ -141,7 +154,7 @@ export class LatentDiffusion extends DDPM {
       N: options.N ?? 8,
       n_row: options.n_row ?? 4,
       sample: options.sample ?? true,
-      ddim_steps: options.ddim_steps === undefined ? 200 : options.ddim_steps,
+      ddim_steps: options.ddim_steps === undefined ? Math.min(200, this.numTimesteps) : options.ddim_steps,
       ddim_eta: options.ddim_eta ?? 1,
       quantize_denoised: options.quantize_denoised ?? true,
       inpaint: options.inpaint ?? true,

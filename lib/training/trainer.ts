@@ -49,8 +49,8 @@ export interface TrainerOptions {
   /** Autocast. Default 'fp32'. */
   precision?: CallOptions['precision'];
   /**
-   * What to do when a loss or a gradient is not finite: 'error' (default) stops before the step is applied, 'skip' leaves
-   * the step out and goes on.
+   * What to do when a loss is not finite: 'error' (default) stops before its optimizer steps, 'skip' leaves that out and
+   * goes on. Of a GAN the first optimizer may have stepped when the second one's loss is found out.
    */
   onNan?: 'error' | 'skip';
   callbacks?: readonly Callback[];
@@ -119,7 +119,8 @@ export class Trainer {
   #epochLength = Number.POSITIVE_INFINITY;
 
   constructor(options: TrainerOptions) {
-    this.#options = { ...DEFAULTS, ...options };
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.#options = { ...DEFAULTS, ...(given as unknown as TrainerOptions) };
   }
 
   /**
@@ -246,7 +247,7 @@ export class Trainer {
       if (this.#options.onNan === 'error')
         throw new LdmError(
           'ERR_NAN',
-          `${error.message} ${where}. The step was not applied. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
+          `${error.message} ${where}. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
         );
       this.#skipped++;
       await this.#trainable.model.zeroGrad();
