@@ -12,7 +12,6 @@ export * from './lpips';
 export * from './lpips-with-discriminator';
 export * from './module';
 export * from './n-layer-discriminator';
-export { disposeOptimizerStates } from './optimizer-states';
 export * from './registry';
 export * from './trainable-autoencoder';
 export * from './unet-model';
