@@ -20,6 +20,8 @@ std::shared_ptr<Conv> conv1x1(int64_t in, int64_t out, bool bias = true) {
 }
 }  // namespace
 
+at::Tensor swish(const at::Tensor& x) { return x * at::sigmoid(x); }
+
 std::shared_ptr<GroupNorm> normalize(int64_t channels) { return std::make_shared<GroupNorm>(kGroups, channels, kEps); }
 
 ResnetBlock::ResnetBlock(const ResnetBlockOptions& o) : dropout_(o.dropout) {
@@ -34,9 +36,9 @@ ResnetBlock::ResnetBlock(const ResnetBlockOptions& o) : dropout_(o.dropout) {
 }
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
   poll();
-  at::Tensor h = conv1_->forward(at::silu(norm1_->forward(x)));
-  if (temb.defined()) h = h + tembProj_->forward(at::silu(temb)).unsqueeze(-1).unsqueeze(-1);
-  h = ldm::dropout(at::silu(norm2_->forward(h)), dropout_, training());
+  at::Tensor h = conv1_->forward(swish(norm1_->forward(x)));
+  if (temb.defined()) h = h + tembProj_->forward(swish(temb)).unsqueeze(-1).unsqueeze(-1);
+  h = ldm::dropout(swish(norm2_->forward(h)), dropout_, training());
   h = conv2_->forward(h);
   return (shortcut_ ? shortcut_->forward(x) : x) + h;
 }
@@ -69,12 +71,13 @@ at::Tensor AttnBlock::forward(const at::Tensor& x) {
   poll();
   const int64_t b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   at::Tensor normed = norm_->forward(x);
-  at::Tensor q = q_->forward(normed).reshape({b, c, h * w}).transpose(1, 2);
-  at::Tensor k = k_->forward(normed).reshape({b, c, h * w});
-  at::Tensor v = v_->forward(normed).reshape({b, c, h * w});
+  at::Tensor q = q_->forward(normed), k = k_->forward(normed), v = v_->forward(normed);
+  q = q.reshape({b, c, h * w}).permute({0, 2, 1});
+  k = k.reshape({b, c, h * w});
+  v = v.reshape({b, c, h * w});
   // weights[b, i, j]: how much position i takes from position j
   at::Tensor weights = at::softmax(at::bmm(q, k) * std::pow(static_cast<double>(c), -0.5), 2);
-  at::Tensor out = at::bmm(v, weights.transpose(1, 2)).reshape({b, c, h, w});
+  at::Tensor out = at::bmm(v, weights.permute({0, 2, 1})).reshape({b, c, h, w});
   return x + projOut_->forward(out);
 }
 

@@ -12,6 +12,9 @@
 
 namespace ldm::autoencoder {
 
+/// x * sigmoid(x), in two operations as the reference writes it: the fused one rounds differently.
+at::Tensor swish(const at::Tensor& x);
+
 /// GroupNorm with 32 groups and eps 1e-6.
 std::shared_ptr<GroupNorm> normalize(int64_t channels);
 
