@@ -1,7 +1,6 @@
 /** discriminator: every depth, in evaluation and twice in training mode, with what training changes in its norms. */
 import { noGrad } from '../../../lib/job';
 import { NLayerDiscriminator } from '../../../lib/models/n-layer-discriminator';
-import { Tensor } from '../../../lib/tensor';
 import type { KindHandler } from '../runner/case';
 
 const VARIANTS = {
@@ -17,14 +16,6 @@ const CHANGING = ['running', 'num_batches', 'initialized', '.loc', '.scale'];
 
 const discriminatorKind: KindHandler = async (c) => {
   const x = c.input('x');
-  const order = Tensor.from(
-    BigInt64Array.from({ length: x.shape[0] }, (_, i) => BigInt(x.shape[0] - 1 - i)),
-    undefined,
-    {
-      device: c.device,
-    },
-  );
-  const reversed = x.indexSelect(0, order);
   for (const [tag, params] of Object.entries(VARIANTS)) {
     const d = c.keep(await NLayerDiscriminator.create(params, { device: c.device, init: 'empty' }));
     await c.fillDet(d, 'loss.discriminator.');
@@ -35,7 +26,7 @@ const discriminatorKind: KindHandler = async (c) => {
     await c.out(`${tag}.eval`, await noGrad(() => d.forward(x)));
     await d.train();
     await c.out(`${tag}.train1`, await noGrad(() => d.forward(x)));
-    await c.out(`${tag}.train2`, await noGrad(() => d.forward(reversed.mul(0.5))));
+    await c.out(`${tag}.train2`, await noGrad(() => d.forward(x.flip(0).mul(0.5))));
     for (const [name, tensor] of await d.stateDict())
       if (CHANGING.some((part) => name.includes(part))) await c.out(`${tag}.after.${name}`, tensor);
   }
