@@ -144,9 +144,10 @@ export class Tensor {
     options: TensorOptions & { seed?: number | bigint; random?: RandomSource },
   ): Tensor {
     const device = options.device ?? 'cpu';
-    const random =
-      options.random ?? (options.seed === undefined ? null : { native: native().generator(options.seed, device) });
+    const seeded = options.seed === undefined ? null : native().generator(options.seed, device);
+    const random = options.random ?? (seeded && { native: seeded });
     const t = op(kind, [shape, options.dtype ?? 'float32', device], random);
+    seeded?.dispose();
     return options.requiresGrad ? t.requiresGrad_(true) : t;
   }
   /** Concatenates along an existing dimension. */

@@ -20,8 +20,7 @@ export function reportError(error: unknown, output: Output): number {
     output.error(`${error.message}\nSee \`ldm --help\` or \`ldm COMMAND --help\`.`);
     return EXIT.usage;
   }
-  // Both this library's error and the one of AbortSignal.throwIfAborted.
-  if ((error as { name?: unknown } | null)?.name === 'AbortError') {
+  if (LdmError.is(error) && error.code === 'ERR_ABORTED') {
     output.error('Interrupted');
     return EXIT.interrupted;
   }

@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <mutex>
 
 #include "../core/autograd.h"
 #include "../core/crc32.h"
@@ -472,7 +473,8 @@ LoadReport loadInto(Module& module, const std::vector<NamedTensor>& given, bool 
   at::NoGradGuard guard;
   for (auto& [target, source] : plan) {
     poll();
-    copyFromFile(target, valueOf(source->tensor), source->tensor->range);
+    target.copy_(valueOf(source->tensor));
+    source->tensor->range.drop();
   }
   module.stateChanged();
   return report;
@@ -639,10 +641,24 @@ Napi::Value cancelToken(const Info& i) {
   return guarded(i.Env(), [&]() -> Napi::Value { return TokenHandle::make(i.Env()); });
 }
 
+/// process.exit() and uncaught errors end the main thread without its cleanup hooks; the 'exit' event is the last
+/// moment to stop jobs before static data go. Worker threads, which always run their hooks, need no listener, and the
+/// main thread one only, however often the addon is loaded.
+void stopAtExit(Napi::Env env) {
+  static std::once_flag once;
+  if (gettid() != getpid()) return;
+  std::call_once(once, [env] {
+    Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+    Napi::Function stop = Napi::Function::New(env, [](const Info&) { Executor::stopAll(); });
+    process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
+  });
+}
+
 }  // namespace
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
+  stopAtExit(env);
   TensorHandle::define(env);
   ObjectHandle::define(env);
   TokenHandle::define(env);

@@ -17,15 +17,23 @@ int defaultThreads() {
   return at::get_num_threads();
 }
 
-std::string keyOf(const at::Device& device) { return device.str(); }
+/// The executors of the process by device.
+struct Executors {
+  std::mutex mutex;
+  std::map<std::string, std::weak_ptr<Executor>> byDevice;
+};
+
+Executors& executors() {
+  static Executors all;
+  return all;
+}
 
 }  // namespace
 
 std::shared_ptr<Executor> Executor::of(const at::Device& device) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<Executor>> all;
-  std::lock_guard<std::mutex> lock(mutex);
-  auto& slot = all[keyOf(device)];
+  auto& all = executors();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  auto& slot = all.byDevice[device.str()];
   auto existing = slot.lock();
   if (existing) return existing;
   auto made = std::make_shared<Executor>(device);
@@ -36,14 +44,27 @@ std::shared_ptr<Executor> Executor::of(const at::Device& device) {
 Executor::Executor(at::Device device)
     : device_(device), wantedThreads_(defaultThreads()), thread_([this] { loop(); }) {}
 
-Executor::~Executor() {
-  cancel([](const Job&) { return true; });
+void Executor::stopAll() {
+  std::vector<std::shared_ptr<Executor>> living;
+  {
+    auto& all = executors();
+    std::lock_guard<std::mutex> lock(all.mutex);
+    for (const auto& [device, executor] : all.byDevice)
+      if (auto alive = executor.lock()) living.push_back(alive);
+  }
+  for (const auto& executor : living) executor->stop();
+}
+
+Executor::~Executor() { stop(); }
+
+void Executor::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
   }
+  cancel([](const Job&) { return true; });
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Executor::post(std::shared_ptr<Job> job) {

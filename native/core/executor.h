@@ -30,6 +30,9 @@ class Executor {
  public:
   /// The process-wide executor of a device; created at first use, joined when the last holder lets it go.
   static std::shared_ptr<Executor> of(const at::Device& device);
+  /// Ends all executors of the process for good: drops what is queued, cancels what runs and waits for its end. Called
+  /// before the process tears down its static data, which jobs use.
+  static void stopAll();
 
   explicit Executor(at::Device device);
   ~Executor();
@@ -49,6 +52,7 @@ class Executor {
 
  private:
   void loop();
+  void stop();
 
   const at::Device device_;
   std::atomic<int> wantedThreads_;
