@@ -12,5 +12,5 @@ module.exports = {
   // Each worker loads libtorch, whose kernels use every core by themselves.
   maxWorkers: process.env.CI ? 1 : 2,
   // Networks run on the CPU here, and other jobs may share it.
-  testTimeout: 120_000,
+  testTimeout: 300_000,
 };

@@ -20,7 +20,8 @@ export function reportError(error: unknown, output: Output): number {
     output.error(`${error.message}\nSee \`ldm --help\` or \`ldm COMMAND --help\`.`);
     return EXIT.usage;
   }
-  if (LdmError.is(error) && error.code === 'ERR_ABORTED') {
+  // Both this library's error and the one of AbortSignal.throwIfAborted.
+  if ((error as { name?: unknown } | null)?.name === 'AbortError') {
     output.error('Interrupted');
     return EXIT.interrupted;
   }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { ConfigMap } from './node';
 import type { Problem } from './problems';
 import { type Checked, checkNode, checkValue, type ResolvedNode } from './resolve';
-import { anything, count, flag, integer, number, oneOf, options, text } from './types';
+import { anything, count, either, flag, integer, number, oneOf, options, text } from './types';
 
 /** A number of batches, or a fraction of all. */
 const limit = () => z.number().min(0).nullable().optional();
@@ -18,14 +18,12 @@ const trainerSchema = options({
   min_epochs: integer(0).nullable().optional(),
   max_steps: integer(-1).nullable().optional(),
   /** Seconds, or 'days:hours:minutes:seconds'. */
-  max_time: z.number().positive().or(text()).nullable().optional(),
+  max_time: either('seconds or text', z.number().positive(), text()).nullable().optional(),
   min_steps: integer(0).nullable().optional(),
   accumulate_grad_batches: count().optional(),
   gradient_clip_val: number().nullable().optional(),
   gradient_clip_algorithm: oneOf('norm', 'value').optional(),
-  precision: z
-    .union([z.literal(16), z.literal(32), z.literal(64), oneOf('bf16')], 'expected 16, 32, 64 or bf16')
-    .optional(),
+  precision: either('16, 32, 64 or bf16', z.literal([16, 32, 64]), oneOf('bf16')).optional(),
   limit_train_batches: limit(),
   limit_val_batches: limit(),
   limit_test_batches: limit(),
@@ -34,13 +32,12 @@ const trainerSchema = options({
   check_val_every_n_epoch: integer(1).optional(),
   num_sanity_val_steps: integer(-1).optional(),
   log_every_n_steps: integer(1).optional(),
-  fast_dev_run: flag().or(integer(0)).optional(),
+  fast_dev_run: either('true, false or a number of batches', flag(), integer(0)).optional(),
   resume_from_checkpoint: text().nullable().optional(),
   benchmark: flag().optional(),
   deterministic: flag().optional(),
   terminate_on_nan: flag().optional(),
-  gpus: z
-    .union([integer(-1), text(), z.array(integer(0))], 'expected a number, a list or text such as "0,"')
+  gpus: either('a number, a list or text such as "0,"', integer(-1), text(), z.array(integer(0)))
     .nullable()
     .optional(),
   devices: anything().optional(),

@@ -67,7 +67,7 @@ export function checkNode(node: unknown, families: readonly Family[] = []): Chec
   const entry = findTarget(target);
   if (!entry) return fail(`unknown target "${target}".${suggestTarget(target, families)}`, 'target');
   if (families.length > 0 && entry.families.length > 0 && !entry.families.some((family) => families.includes(family))) {
-    return fail(`${target} is a ${entry.families[0]}; expected a ${families.join(' or a ')}`, 'target');
+    return fail(`${target} is ${an(entry.families[0]!)}; expected ${families.map(an).join(' or ')}`, 'target');
   }
   const params = node.params ?? {};
   if (!isMapping(params)) return fail(`expected a mapping, received ${show(params)}`, 'params');
@@ -122,6 +122,10 @@ function suggestTarget(target: string, families: readonly Family[]): string {
       ? fitting.map((entry) => entry.target).join(', ')
       : 'see docs/configs.md';
   return ` Known here: ${listed}`;
+}
+
+function an(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

@@ -21,6 +21,9 @@ export const listOf = <T extends z.ZodType>(item: T) => z.array(item);
 /** A list of counts with at least one. */
 export const counts = () => z.array(count()).min(1);
 export const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) => z.enum(words);
+/** One of several types; `expected` says it in words, such as 'an integer or text'. */
+export const either = <T extends readonly [z.ZodType, z.ZodType, ...z.ZodType[]]>(expected: string, ...types: T) =>
+  z.union(types, `expected ${expected}`);
 /** Anything: for values that are handed on to something that checks them itself. */
 export const anything = () => z.unknown();
 

@@ -119,4 +119,24 @@ at::Tensor tensorFromFile(const std::shared_ptr<MappedFile>& file, const MappedT
   return storage.as_strided(spec.shape, spec.strides, spec.storageOffset);
 }
 
+void copyFromFile(at::Tensor target, const at::Tensor& source, const MappedRange& range) {
+  constexpr int64_t kPieceBytes = 32 << 20;
+  const int64_t itemSize = static_cast<int64_t>(source.element_size());
+  const bool pieces = range.file && source.numel() * itemSize > kPieceBytes && source.is_contiguous() &&
+                      target.is_contiguous() && source.data_ptr() == range.file->data() + range.offset;
+  if (!pieces) {
+    target.copy_(source);
+    range.drop();
+    return;
+  }
+  at::Tensor from = source.view(-1);
+  at::Tensor to = target.view(-1);
+  const int64_t step = kPieceBytes / itemSize;
+  for (int64_t begin = 0; begin < from.numel(); begin += step) {
+    const int64_t count = std::min(step, from.numel() - begin);
+    to.narrow(0, begin, count).copy_(from.narrow(0, begin, count));
+    MappedRange{range.file, range.offset, static_cast<size_t>((begin + count) * itemSize)}.drop();
+  }
+}
+
 }  // namespace ldm

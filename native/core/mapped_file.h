@@ -53,4 +53,8 @@ MappedRange rangeOf(const std::shared_ptr<MappedFile>& file, const MappedTensorS
 /// A view of the file where alignment and byte order allow it, else a copy.
 at::Tensor tensorFromFile(const std::shared_ptr<MappedFile>& file, const MappedTensorSpec& spec);
 
+/// target.copy_(source) for a source that views `range`. Large ones are copied in pieces whose pages are given back one
+/// by one, so that loading a file needs little more memory than the model itself. The pages are dropped in any case.
+void copyFromFile(at::Tensor target, const at::Tensor& source, const MappedRange& range);
+
 }  // namespace ldm

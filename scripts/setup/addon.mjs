@@ -39,7 +39,10 @@ export async function buildAddon(root, libtorch, stamp) {
     `addon: compiling for libtorch ${libtorch.version} in ${libtorch.dir} (${jobs} jobs; some minutes the first time)`,
   );
   const cmakeJs = createRequire(join(root, 'package.json')).resolve('cmake-js/bin/cmake-js');
-  const common = ['-d', root, `--CDLIBTORCH=${libtorch.dir}`, '-l', 'warn'];
+  const options = [`--CDLIBTORCH=${libtorch.dir}`];
+  // The choice is made with a build folder: changing it later would compile everything again.
+  if (!existsSync(join(root, 'build/CMakeCache.txt'))) options.push('--CDLDM_PRECOMPILE=ON');
+  const common = ['-d', root, ...options, '-l', 'warn'];
   for (const verb of ['configure', 'build']) {
     const code = await run(process.execPath, [cmakeJs, verb, ...common, '-p', String(jobs)], { cwd: root });
     if (code !== 0) {

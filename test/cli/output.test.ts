@@ -37,7 +37,7 @@ describe('Output', () => {
   test('--json in place of text, also for values that JSON lacks', () => {
     const { output, stdout } = make({ json: true });
     output.line({ a: 10n, b: 2n ** 60n, c: Number.POSITIVE_INFINITY, d: Number.NaN }, () => 'text');
-    expect(JSON.parse(stdout.text)).toEqual({ a: 10, b: '1152921504606846976', c: 'Infinity', d: 'NaN' });
+    expect(stdout.text).toBe('{"a":10,"b":1152921504606846976,"c":"Infinity","d":"NaN"}\n');
   });
 
   test('--quiet keeps warnings and errors', () => {
@@ -72,6 +72,16 @@ describe('exit codes', () => {
   });
   test('interrupted: 130', () => {
     expect(report(new LdmError('ERR_ABORTED', 'x'))).toEqual({ code: 130, text: 'error: Interrupted\n' });
+  });
+  test('interrupted: 130, also by the signal itself', () => {
+    const error = (() => {
+      try {
+        AbortSignal.abort().throwIfAborted();
+      } catch (reason) {
+        return reason;
+      }
+    })();
+    expect(report(error).code).toBe(130);
   });
   test('a mistake of the program itself shows its stack', () => {
     expect(report(new TypeError('oops')).text).toMatch(/^error: oops\nTypeError: oops\n {4}at /);

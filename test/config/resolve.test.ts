@@ -263,3 +263,10 @@ test('a config of plain values has positions too', () => {
   const config = Config.from({ model: { target: 'torch.nn.Idenity' } }, 'my settings');
   expect(problem(config.values.model)).toMatch(/^my settings:1:1: model\.target: unknown target "torch\.nn\.Idenity"/);
 });
+
+test('options of several types say all of them', () => {
+  expect(problem(ldm({ image_size: [1, 2, 3] }))).toBe(
+    'params.image_size: expected a side or a list of height and width, received the list [1,2,3]',
+  );
+  expect(resolveNode(ldm({ image_size: [16, 32] })).params.image_size).toEqual([16, 32]);
+});

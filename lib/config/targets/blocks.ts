@@ -1,7 +1,6 @@
 /** Parts of networks that can be made by themselves: for programs that build their own, and for tests of the parts. */
-import { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, counts, flag, integer, listOf, number, oneOf, options, rate, text } from '../types';
+import { count, counts, either, flag, integer, listOf, number, oneOf, options, rate, text } from '../types';
 
 const block = { family: 'building block' } as const;
 const optional = () => count().nullable().default(null);
@@ -175,7 +174,7 @@ registerTarget(`${model}.MergedRescaleDecoder`, options({ ...rescaled, z_channel
 // taming/modules/vqvae/quantize.py
 const quantize = 'taming.modules.vqvae.quantize';
 const unknownIndex = () =>
-  z.union([oneOf('random', 'extra'), integer(0)], 'expected "random", "extra" or an integer').default('random');
+  either('"random", "extra" or an integer', oneOf('random', 'extra'), integer(0)).default('random');
 const remap = () => text().nullable().default(null);
 registerTarget(`${quantize}.VectorQuantizer`, options({ n_e: count(), e_dim: count(), beta: number() }), block);
 registerTarget(

@@ -1,7 +1,7 @@
 /** What the `lightning` section of a config names: callbacks and loggers (main.py, PyTorch Lightning 1.4). */
 import type { z } from 'zod';
 import { registerTarget } from '../table';
-import { anything, count, flag, integer, number, oneOf, options, text } from '../types';
+import { anything, count, either, flag, integer, number, oneOf, options, text } from '../types';
 
 export const imageLogger = options({
   /** Batches between two sets of images. */
@@ -63,7 +63,7 @@ const wandbLogger = options({
   anonymous: flag().nullable().default(null),
   version: text().nullable().default(null),
   project: text().nullable().default(null),
-  log_model: flag().or(oneOf('all')).default(false),
+  log_model: either('true, false or "all"', flag(), oneOf('all')).default(false),
   prefix: text().nullable().default(''),
 });
 const earlyStopping = options({

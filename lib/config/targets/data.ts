@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { type ParamsSchema, registerTarget } from '../table';
-import { count, flag, integer, listOf, node, number, oneOf, options, section, text } from '../types';
+import { count, either, flag, integer, listOf, node, number, oneOf, options, section, text } from '../types';
 
 const dataSet = () => node('data set').nullable().default(null);
 
@@ -38,7 +38,7 @@ function dataSets(modules: readonly string[], names: readonly string[], schema: 
 // LSUN (ldm/data/lsun.py): a list of files in a folder.
 const interpolation = () => oneOf('linear', 'bilinear', 'bicubic', 'lanczos').default('bicubic');
 const lsun = (flip: number) =>
-  options({ size: size(), interpolation: interpolation(), flip_p: fraction().or(z.literal(0)).default(flip) });
+  options({ size: size(), interpolation: interpolation(), flip_p: z.number().min(0).max(1).default(flip) });
 for (const name of ['Churches', 'Bedrooms', 'Cats']) {
   dataSets(['ldm.data.lsun'], [`LSUN${name}Train`], lsun(0.5));
   dataSets(['ldm.data.lsun'], [`LSUN${name}Validation`], lsun(0));
@@ -55,7 +55,7 @@ const imageNet = options({
       size: count().default(256),
       keep_orig_class_label: flag().default(false),
       /** Class indices such as '0-9,20'. */
-      sub_indices: text().or(integer()).optional(),
+      sub_indices: either('text such as "0-9,20"', text(), integer()).optional(),
       ImageNetTrain: crop,
       ImageNetValidation: crop,
     }),

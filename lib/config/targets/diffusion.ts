@@ -1,7 +1,7 @@
 /** Diffusion models (ldm/models/diffusion/ddpm.py, classifier.py). */
 import type { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, flag, integer, listOf, node, nodeOr, number, oneOf, options, text } from '../types';
+import { count, either, flag, integer, listOf, node, nodeOr, number, oneOf, options, text } from '../types';
 
 const ddpmShape = {
   unet_config: node('network'),
@@ -18,7 +18,7 @@ const ddpmShape = {
   /** Key of the image in a batch. */
   first_stage_key: text().default('image'),
   /** Size of the samples: a side, or height and width. */
-  image_size: count().or(listOf(count()).length(2)).default(256),
+  image_size: either('a side or a list of height and width', count(), listOf(count()).length(2)).default(256),
   channels: count().default(3),
   /** Steps between two logged images of a chain. */
   log_every_t: count().default(100),

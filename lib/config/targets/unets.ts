@@ -1,7 +1,7 @@
 /** The U-Nets (ldm/modules/diffusionmodules/openaimodel.py). */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, counts, flag, integer, listOf, oneOf, options, rate } from '../types';
+import { count, counts, either, flag, integer, listOf, oneOf, options, rate } from '../types';
 
 const common = {
   /** The reference keeps it and does not use it (except for the attention pool of EncoderUNetModel). */
@@ -38,7 +38,7 @@ const conditional = {
   use_spatial_transformer: flag().default(false),
   transformer_depth: count().default(1),
   /** Channels of the cross-attention context. */
-  context_dim: z.union([count(), counts()], 'expected an integer of at least 1').nullable().default(null),
+  context_dim: either('an integer of at least 1', count(), counts()).nullable().default(null),
   /** Size of a codebook: the network then predicts its indices. */
   n_embed: count().nullable().default(null),
   legacy: flag().default(true),
