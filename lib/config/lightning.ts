@@ -11,9 +11,19 @@ import { anything, count, either, flag, integer, number, oneOf, options, text } 
 /** A number of batches, or a fraction of all. */
 const limit = () => z.number().min(0).nullable().optional();
 
+/** Arguments of Lightning's Trainer that have no meaning here. */
+const UNUSED_ARGUMENTS = `
+  logger checkpoint_callback callbacks default_root_dir process_position num_nodes num_processes auto_select_gpus tpu_cores
+  ipus log_gpu_memory progress_bar_refresh_rate track_grad_norm limit_predict_batches flush_logs_every_n_steps accelerator
+  sync_batchnorm weights_summary weights_save_path truncated_bptt_steps profiler reload_dataloaders_every_n_epochs
+  reload_dataloaders_every_epoch auto_lr_find replace_sampler_ddp auto_scale_batch_size prepare_data_per_node plugins
+  amp_backend amp_level distributed_backend move_metrics_to_cpu multiple_trainloader_mode stochastic_weight_avg
+`
+  .trim()
+  .split(/\s+/);
+
 /** The arguments of PyTorch Lightning 1.4's Trainer. Those that this library does not use are accepted and say nothing. */
 const trainerSchema = options({
-  // Used.
   max_epochs: integer(-1).nullable().optional(),
   min_epochs: integer(0).nullable().optional(),
   max_steps: integer(-1).nullable().optional(),
@@ -41,32 +51,7 @@ const trainerSchema = options({
     .nullable()
     .optional(),
   devices: anything().optional(),
-  // Known to Lightning, without a meaning here.
-  ...Object.fromEntries(
-    [
-      ...[
-        'logger',
-        'checkpoint_callback',
-        'callbacks',
-        'default_root_dir',
-        'process_position',
-        'num_nodes',
-        'num_processes',
-      ],
-      ...['auto_select_gpus', 'tpu_cores', 'ipus', 'log_gpu_memory', 'progress_bar_refresh_rate', 'track_grad_norm'],
-      ...['limit_predict_batches', 'flush_logs_every_n_steps', 'accelerator', 'sync_batchnorm', 'weights_summary'],
-      ...['weights_save_path', 'truncated_bptt_steps', 'profiler', 'reload_dataloaders_every_n_epochs', 'auto_lr_find'],
-      ...[
-        'reload_dataloaders_every_epoch',
-        'replace_sampler_ddp',
-        'auto_scale_batch_size',
-        'prepare_data_per_node',
-        'plugins',
-      ],
-      ...['amp_backend', 'amp_level', 'distributed_backend', 'move_metrics_to_cpu', 'multiple_trainloader_mode'],
-      ...['stochastic_weight_avg'],
-    ].map((name) => [name, anything().optional()]),
-  ),
+  ...Object.fromEntries(UNUSED_ARGUMENTS.map((name) => [name, anything().optional()])),
 });
 export type TrainerArguments = z.output<typeof trainerSchema>;
 

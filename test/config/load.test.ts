@@ -51,6 +51,22 @@ describe('YAML', () => {
     );
   });
 
+  test('aliases of aliases end in an error, not in a full memory', () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, i) => `l${i + 1}: &l${i + 1} [${Array(10).fill(`*l${i}`).join(', ')}]`,
+    );
+    expect(() => load(`l0: &l0 [x]\n${levels.join('\n')}\n`)).toThrow(/aliases make more than 100000 values/);
+  });
+
+  test.each(['['.repeat(50_000), '- '.repeat(50_000), '{a: '.repeat(50_000)])('endless nesting', (text) => {
+    expect(() => load(`a:\n  ${text}\n`)).toThrow(/nested more than 200 levels deep/);
+  });
+
+  test('an alias means the anchor before it', () => {
+    expect(load('a: &x 1\nb: *x\nc: &x 2\nd: *x\n').values).toEqual({ a: 1, b: 1, c: 2, d: 2 });
+  });
+
   test('a missing file and a folder are told apart', () => {
     expect(() => loadConfig('/nowhere/config.yaml')).toThrow(/\/nowhere\/config\.yaml: there is no such file/);
     expect(() => loadConfig('/tmp')).toThrow(
