@@ -473,8 +473,7 @@ LoadReport loadInto(Module& module, const std::vector<NamedTensor>& given, bool 
   at::NoGradGuard guard;
   for (auto& [target, source] : plan) {
     poll();
-    target.copy_(valueOf(source->tensor));
-    source->tensor->range.drop();
+    copyFromFile(target, valueOf(source->tensor), source->tensor->range);
   }
   module.stateChanged();
   return report;
