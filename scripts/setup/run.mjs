@@ -15,3 +15,18 @@ export function outputOf(command, args, options = {}) {
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', timeout: 30_000, ...options });
   return status === 0 ? stdout : undefined;
 }
+
+/**
+ * Runs a program in this one's place: with its standard streams, and ending with its exit code. Ctrl-C reaches the program
+ * by itself, which may want to finish something; other requests to end are passed on.
+ */
+export async function handOver(command, args, options = {}) {
+  const child = spawn(command, args, { ...options, stdio: 'inherit' });
+  process.on('SIGINT', () => {});
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1']) process.on(signal, () => child.kill(signal));
+  const code = await new Promise((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('close', (status, signal) => resolve(signal ? 130 : status));
+  });
+  process.exit(code);
+}
