@@ -41,7 +41,7 @@ function isNestedTooDeeply(text: string): boolean {
     else if (letter === ']' || letter === '}') open = Math.max(0, open - 1);
     if (open > MAX_DEPTH) return true;
   }
-  return text.split('\n').some((line) => line.search(/[^ \-?:]/) > 2 * MAX_DEPTH);
+  return text.split('\n').some((line) => /^[ \-?:]*/.exec(line)![0].length > 2 * MAX_DEPTH);
 }
 
 /**
