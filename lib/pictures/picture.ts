@@ -26,11 +26,11 @@ export async function picturesOf(tensor: Tensor): Promise<Pictures> {
   return { data, batch, channels, height, width };
 }
 
-/** The first `n` pictures of a batch. */
-export function firstPictures(pictures: Pictures, n: number): Pictures {
-  const batch = Math.min(n, pictures.batch);
+/** At most `n` pictures of a batch from `start` on. */
+export function slicePictures(pictures: Pictures, start: number, n: number): Pictures {
+  const batch = Math.max(0, Math.min(n, pictures.batch - start));
   const each = pictures.channels * pictures.height * pictures.width;
-  return { ...pictures, batch, data: pictures.data.subarray(0, batch * each) };
+  return { ...pictures, batch, data: pictures.data.subarray(start * each, (start + batch) * each) };
 }
 
 export interface GridOptions {

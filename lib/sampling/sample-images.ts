@@ -4,7 +4,7 @@ import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { DDPM } from '../models/ddpm';
 import { LatentDiffusion } from '../models/latent-diffusion';
-import { firstPictures, type Pictures, picturesOf } from '../pictures/picture';
+import { type Pictures, picturesOf, slicePictures } from '../pictures/picture';
 import { Generator } from '../random';
 import { Tensor } from '../tensor';
 import type { Conditioning } from './conditioning';
@@ -13,8 +13,8 @@ import { DDIMSampler } from './ddim-sampler';
 export interface SampleImagesOptions {
   /** How many pictures. */
   count: number;
-  /** Label of the class of all pictures; null: none (an unconditional model). */
-  classLabel: number | null;
+  /** Label of the class of all pictures, or of each; null: none (an unconditional model). */
+  classLabel: number | readonly number[] | null;
   /** DDIM steps; null: ancestral sampling with all of the model's timesteps. */
   steps: number | null;
   /** DDIM's noise, 0 to 1. */
@@ -46,13 +46,16 @@ export function classCountOf(model: DDPM): number | null {
  * @throws LdmError ERR_INVALID_ARGUMENT for a label that the model does not have, or one for an unconditional model
  */
 export async function sampleImages(model: DDPM, options: SampleImagesOptions): Promise<Pictures> {
-  checkLabel(model, options.classLabel);
+  const { classLabel } = options;
+  const labels = typeof classLabel === 'number' ? Array<number>(options.count).fill(classLabel) : classLabel;
+  checkLabels(model, labels, options.count);
   const parts: Pictures[] = [];
   using random = new Generator(options.seed, model.device);
   const draw = async () => {
     for (let done = 0; done < options.count; done += options.batchSize) {
       const n = Math.min(options.batchSize, options.count - done);
-      parts.push(await sampleBatch(model, n, done, random, options));
+      const conditioning = await conditioningOf(model, labels?.slice(done, done + n) ?? null);
+      parts.push(await sampleBatch(model, { n, done, conditioning, random }, options));
     }
   };
   await (options.ema ? model.emaScope(draw) : draw());
@@ -61,23 +64,22 @@ export async function sampleImages(model: DDPM, options: SampleImagesOptions): P
 
 async function sampleBatch(
   model: DDPM,
-  n: number,
-  before: number,
-  random: Generator,
+  { n, done, conditioning, random }: { n: number; done: number; conditioning: Conditioning | null; random: Generator },
   options: SampleImagesOptions,
 ): Promise<Pictures> {
   const { steps, eta, scale, precision, signal } = options;
   const batches = Math.ceil(options.count / options.batchSize);
   const common = {
     batchSize: n,
-    conditioning: await conditioningOf(model, options.classLabel, n),
+    conditioning,
     random,
     precision,
     signal,
     onProgress: ({ step, total }: { step: number; total: number }) =>
-      options.onProgress?.((before / options.batchSize) * total + step, total * batches),
+      options.onProgress?.((done / options.batchSize) * total + step, total * batches),
   };
-  const unconditional = scale === 1 ? null : await conditioningOf(model, options.unconditionalLabel, n);
+  const any = scale === 1 || options.unconditionalLabel === null ? null : Array(n).fill(options.unconditionalLabel);
+  const unconditional = await conditioningOf(model, any);
   const { samples } =
     steps === null
       ? await model.sample(common)
@@ -90,28 +92,30 @@ async function sampleBatch(
         });
   const images =
     model instanceof LatentDiffusion ? await model.decodeFirstStage(samples, { signal, precision }) : samples;
-  return firstPictures(await picturesOf(images), n);
+  return slicePictures(await picturesOf(images), 0, n);
 }
 
-async function conditioningOf(model: DDPM, label: number | null, n: number): Promise<Conditioning | null> {
-  if (label === null || !(model instanceof LatentDiffusion)) return null;
-  const labels = Tensor.from(new BigInt64Array(n).fill(BigInt(label)), [n], { device: model.device });
+async function conditioningOf(model: DDPM, labels: readonly number[] | null): Promise<Conditioning | null> {
+  if (labels === null || !(model instanceof LatentDiffusion)) return null;
+  const input = Tensor.from(BigInt64Array.from(labels, BigInt), [labels.length]).to({ device: model.device });
   const stage = model.params.cond_stage_config as ResolvedNode;
   const key = (stage.params.key as string | undefined) ?? (model.params.cond_stage_key as string);
-  return model.getLearnedConditioning({ [key]: labels });
+  return model.getLearnedConditioning({ [key]: input });
 }
 
-function checkLabel(model: DDPM, label: number | null): void {
+function checkLabels(model: DDPM, labels: readonly number[] | null, count: number): void {
   const classes = classCountOf(model);
-  if (label !== null && (classes === null || label < 0 || label >= classes))
-    throw new LdmError(
-      'ERR_INVALID_ARGUMENT',
-      classes === null
-        ? 'This model has no classes; leave the class out.'
-        : `Expected a class label from 0 to ${classes - 1} but received ${label}.`,
-    );
-  if (label === null && classes !== null)
-    throw new LdmError('ERR_INVALID_ARGUMENT', `This model needs a class: a label from 0 to ${classes - 1}.`);
+  const refuse = (message: string) => {
+    throw new LdmError('ERR_INVALID_ARGUMENT', message);
+  };
+  if (classes === null && labels !== null) refuse('This model has no classes; leave the class out.');
+  if (classes === null || labels === null) {
+    if (classes !== null) refuse(`This model needs a class: a label from 0 to ${classes - 1}.`);
+    return;
+  }
+  if (labels.length !== count) refuse(`Expected ${count} labels, one for each picture, but received ${labels.length}.`);
+  const odd = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+  if (odd !== undefined) refuse(`Expected a class label from 0 to ${classes - 1} but received ${odd}.`);
 }
 
 function concatenate(parts: readonly Pictures[]): Pictures {

@@ -18,8 +18,12 @@ import { remainingSeconds, Throughput, type TrainProgress } from './progress';
 import { Trainable } from './trainable';
 import { loadTrainingCheckpoint, type TrainingState, writeTrainingCheckpoint } from './training-checkpoint';
 
-/** A factor on the learning rate by step. */
-export type LearningRateSchedule = (step: number) => number;
+/**
+ * A factor on the learning rate.
+ * @param step optimizer steps done
+ * @param fraction how much of the run's steps or time is over, 0 to 1; 0 where nothing limits it
+ */
+export type LearningRateSchedule = (step: number, fraction: number) => number;
 
 export interface TrainerOptions {
   /** Root of the log folder: callbacks write below it. */
@@ -284,7 +288,14 @@ export class Trainer {
 
   // ------------------------------------------------------------------------------------------------------ helpers
   #rate(globalStep: number): number {
-    return this.#options.learningRate * (this.#options.schedule?.(globalStep) ?? 1);
+    return this.#options.learningRate * (this.#options.schedule?.(globalStep, this.#fraction) ?? 1);
+  }
+
+  get #fraction(): number {
+    const { maxSteps, maxTime } = this.#options;
+    const bySteps = maxSteps == null ? 0 : this.#state.globalStep / maxSteps;
+    const byTime = maxTime == null ? 0 : (seconds() - this.#started) / maxTime;
+    return Math.min(Math.max(bySteps, byTime), 1);
   }
 
   #limitReached(): StopReason | null {

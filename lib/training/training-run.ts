@@ -25,7 +25,7 @@ import { createLrScheduler } from './lr-schedulers';
 import { MetricsLogger } from './metrics';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
-import { type FitResult, Trainer } from './trainer';
+import { type FitResult, type LearningRateSchedule, Trainer } from './trainer';
 
 /** Options of {@link TrainingRun.prepare}; the names are main.py's where it has them. */
 export interface TrainingRunOptions {
@@ -51,6 +51,8 @@ export interface TrainingRunOptions {
   maxSteps?: number;
   maxTime?: number;
   precision?: CallOptions['precision'];
+  /** In place of the model's scheduler_config. */
+  schedule?: LearningRateSchedule;
   /** What to do when something is not finite; default 'error'. */
   onNan?: 'error' | 'skip';
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
@@ -144,7 +146,7 @@ export class TrainingRun {
 
     const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
     const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
-    const schedule = scheduleOf(project.model);
+    const schedule = options.schedule ?? scheduleOf(project.model);
     folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
     const maxSteps = options.maxSteps ?? fixed.maxSteps ?? null;
     const logger = new MetricsLogger(folder.metrics, folder.events);
@@ -265,7 +267,7 @@ function describe(model: ResolvedNode, data: DataModuleFromConfig, learningRate:
   ].join('\n');
 }
 
-function scheduleOf(node: ResolvedNode): ((step: number) => number) | null {
+function scheduleOf(node: ResolvedNode): LearningRateSchedule | null {
   const config = node.params.scheduler_config as ResolvedNode | null | undefined;
   if (!config) return null;
   const scheduler = createLrScheduler(config);

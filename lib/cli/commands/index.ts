@@ -9,6 +9,11 @@ export interface CommandEntry {
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: 'demo',
+    summary: 'train a small model on emoji in a few minutes and look at its pictures',
+    load: async () => (await import('./demo')).demo,
+  },
+  {
     name: 'train',
     summary: 'train an autoencoder or a diffusion model of a config on images',
     load: async () => (await import('./train')).train,

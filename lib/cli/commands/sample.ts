@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { DDPM } from '../../models/ddpm';
 import { type LoadedModel, loadModel } from '../../models/load-model';
 import { type GridRow, labelledGrid } from '../../pictures/labelled-grid';
-import { encodePng, firstPictures, type Pictures, toBytes, writeFileAtomic } from '../../pictures/picture';
+import { encodePng, type Pictures, slicePictures, toBytes, writeFileAtomic } from '../../pictures/picture';
 import { classCountOf, sampleImages } from '../../sampling/sample-images';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
@@ -172,11 +172,8 @@ function nextNumber(folder: string): number {
 
 /** Rows of at most eight pictures; the first one has the label. */
 function gridRows(pictures: Pictures, label: string): GridRow[] {
-  const each = pictures.channels * pictures.height * pictures.width;
   const rows: GridRow[] = [];
-  for (let at = 0; at < pictures.batch; at += ROW) {
-    const rest = { ...pictures, batch: pictures.batch - at, data: pictures.data.subarray(at * each) };
-    rows.push({ label: at === 0 ? label : '', pictures: firstPictures(rest, ROW) });
-  }
+  for (let at = 0; at < pictures.batch; at += ROW)
+    rows.push({ label: at === 0 ? label : '', pictures: slicePictures(pictures, at, ROW) });
   return rows;
 }

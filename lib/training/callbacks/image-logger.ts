@@ -2,10 +2,10 @@
 import path from 'node:path';
 import {
   encodePng,
-  firstPictures,
   makeGrid,
   type Pictures,
   picturesOf,
+  slicePictures,
   toBytes,
   writeFileAtomic,
 } from '../../pictures/picture';
@@ -105,7 +105,7 @@ export class ImageLogger implements Callback {
 
   /** The first `max_images` pictures, clamped. */
   prepare(pictures: Pictures): Pictures {
-    const first = firstPictures(pictures, this.#options.max_images);
+    const first = slicePictures(pictures, 0, this.#options.max_images);
     return this.#options.clamp ? { ...first, data: first.data.map((v) => Math.min(Math.max(v, -1), 1)) } : first;
   }
 
