@@ -25,7 +25,8 @@ std::vector<std::string> registeredTargets() {
 std::shared_ptr<Object> create(const std::string& target, const Value& params) {
   auto it = factories().find(target);
   if (it == factories().end())
-    throw LdmError("ERR_UNKNOWN_TARGET", "The native library has no '" + target + "': this version does not implement that class");
+    throw LdmError("ERR_UNKNOWN_TARGET",
+                   "The native library has no '" + target + "': this version does not implement that class");
   return it->second(params);
 }
 
