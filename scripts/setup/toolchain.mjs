@@ -4,13 +4,14 @@ import { outputOf } from './run.mjs';
 
 const CMAKE_MINIMUM = [3, 18];
 const GCC_MINIMUM = 11;
-const DEBIAN = 'on Debian or Ubuntu: sudo apt-get install';
+/** All three at once: whoever lacks one often lacks the others. */
+const DEBIAN = 'on Debian or Ubuntu: sudo apt-get install g++ cmake make';
 
 function checkCMake() {
   const text = outputOf('cmake', ['--version']);
   const version = /version (\d+)\.(\d+)/.exec(text ?? '');
   const required = `CMake ${CMAKE_MINIMUM.join('.')} or later`;
-  const remedy = `${DEBIAN} cmake; elsewhere see https://cmake.org/download`;
+  const remedy = `${DEBIAN}; elsewhere see https://cmake.org/download`;
   if (!version) throw new SetupFailure({ found: 'no CMake (the command cmake)', required, remedy });
   const [major, minor] = version.slice(1).map(Number);
   if (major < CMAKE_MINIMUM[0] || (major === CMAKE_MINIMUM[0] && minor < CMAKE_MINIMUM[1])) {
@@ -27,7 +28,7 @@ function checkCompiler() {
     const found = process.env.CXX
       ? `CXX is ${process.env.CXX}, which cannot be started`
       : `no C++ compiler (looked for ${candidates.join(', ')})`;
-    throw new SetupFailure({ found, required, remedy: `${DEBIAN} g++; or set CXX to a compiler` });
+    throw new SetupFailure({ found, required, remedy: `${DEBIAN}; or set CXX to a compiler` });
   }
   const isGcc = !/clang/i.test(outputOf(compiler, ['--version']));
   const major = Number.parseInt(outputOf(compiler, ['-dumpversion']) ?? '', 10);
@@ -35,7 +36,7 @@ function checkCompiler() {
     throw new SetupFailure({
       found: `GCC ${major} (${compiler})`,
       required,
-      remedy: `install a newer one (${DEBIAN} g++-12) and set CXX to it (CXX=g++-12)`,
+      remedy: `install a newer one (on Debian or Ubuntu: sudo apt-get install g++-12) and set CXX to it (CXX=g++-12)`,
     });
   }
 }
@@ -45,7 +46,7 @@ function checkBuildTool() {
   throw new SetupFailure({
     found: 'neither make nor ninja',
     required: 'one of them, for CMake',
-    remedy: `${DEBIAN} make`,
+    remedy: DEBIAN,
   });
 }
 

@@ -107,7 +107,7 @@ describe('tools', () => {
 
   test('no compiler: names the Debian package', async () => {
     await expect(check({ cmake: CMAKE, make: 'exit 0' })).rejects.toThrow(
-      /found: +no C\+\+ compiler[\s\S]*C\+\+20[\s\S]*apt-get install g\+\+/,
+      /found: +no C\+\+ compiler[\s\S]*C\+\+20[\s\S]*apt-get install g\+\+ cmake make/,
     );
   });
 
@@ -120,12 +120,14 @@ describe('tools', () => {
   });
 
   test('no CMake and an old CMake', async () => {
-    await expect(check({ 'g++': GCC })).rejects.toThrow(/no CMake[\s\S]*apt-get install cmake/);
+    await expect(check({ 'g++': GCC })).rejects.toThrow(/no CMake[\s\S]*apt-get install g\+\+ cmake make/);
     await expect(check({ 'g++': GCC, cmake: 'echo "cmake version 3.10.2"' })).rejects.toThrow(/found: +CMake 3\.10/);
   });
 
   test('no make', async () => {
-    await expect(check({ 'g++': GCC, cmake: CMAKE })).rejects.toThrow(/neither make nor ninja[\s\S]*install make/);
+    await expect(check({ 'g++': GCC, cmake: CMAKE })).rejects.toThrow(
+      /neither make nor ninja[\s\S]*apt-get install g\+\+ cmake make/,
+    );
   });
 });
 
