@@ -4,6 +4,7 @@
  * Runs golden cases and prints, for each case and output, the largest error beside the allowed one. The last line is
  * `N passed, N failed`; the exit code is 1 when a case fails or is of an unknown kind, 2 for wrong arguments.
  */
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CaseResult, findCases, runCase } from './runner';
 
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const filter = values.filter === undefined ? undefined : new RegExp(values.filter);
-  const cases = findCases(positionals).filter((dir) => !filter || filter.test(dir.replace(/^.*\//, '')));
+  const cases = findCases(positionals).filter((dir) => !filter || filter.test(path.basename(path.resolve(dir))));
   if (cases.length === 0) {
     console.error(`No cases given.\n${USAGE}`);
     return 2;
