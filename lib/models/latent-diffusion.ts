@@ -167,3 +167,5 @@ export class LatentDiffusion extends DDPM {
 }
 
 registerModel(LatentDiffusion.target, LatentDiffusion);
+// Differs from LatentDiffusion in its pictures of bounding boxes only.
+registerModel('ldm.models.diffusion.ddpm.Layout2ImgDiffusion', LatentDiffusion);

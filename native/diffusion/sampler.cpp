@@ -91,7 +91,8 @@ void Sampler::step() {
 }
 
 void Sampler::finishStep(const at::Tensor& out) {
-  advance(out, pending_);
+  // Under autocast the network answers in half precision; the sampler's own arithmetic stays in the sample's.
+  advance(out.to(x_.scalar_type()), pending_);
   pending_.reset();
   --index_;
 }
