@@ -25,9 +25,9 @@ namespace ldm {
 /// - quantize_denoised: replaces each predicted x0 by the nearest codes of the first stage
 /// - repeat_noise: the same noise for the whole batch; log_every_t: which intermediates are kept
 ///
-/// Methods: step{tensors} -> {done, step, total, t, x, predX0} (the latter two if `tensors`); predict{} -> {x, t, index, eps,
-/// conditioning}; advance{eps, tensors} -> as step; result{} -> {samples, ...intermediates}. `eps` is the network's output,
-/// noise or x0.
+/// Methods: step{tensors} -> {done, step, total, t, x, predX0} (the latter two if `tensors`); predict{} -> {x, t,
+/// index, eps, conditioning}; advance{eps, tensors} -> as step; result{} -> {samples, ...intermediates}. `eps` is the
+/// network's output, noise or x0.
 class Sampler : public Object {
  public:
   /// Draws x_T unless it is given.
