@@ -29,7 +29,7 @@ export class AutoencoderKL extends TrainableAutoencoder {
    * @param params as `params` of an official config; the reference's defaults are filled in
    * @throws LdmError ERR_CONFIG; ERR_FILE or ERR_CHECKPOINT when `ckpt_path` cannot be read
    */
-  static create(params: AutoencoderKLParams, options: CreateOptions = {}): Promise<AutoencoderKL> {
+  static async create(params: AutoencoderKLParams, options: CreateOptions = {}): Promise<AutoencoderKL> {
     return AutoencoderKL.fromParams(resolveNode({ target: AutoencoderKL.target, params }).params, options);
   }
 

@@ -1,6 +1,6 @@
 /** The posterior of the KL autoencoder (reference: ldm/modules/distributions/distributions.py). */
-import type { CallOptions } from '../job';
-import type { NativeObject } from '../native';
+import { type CallOptions, gradEnabled, job } from '../job';
+import { type NativeObject, native } from '../native';
 import type { Tensor } from '../tensor';
 import { callNative, createNative } from './module';
 
@@ -37,8 +37,9 @@ export class DiagonalGaussianDistribution {
     options: CallOptions & { deterministic?: boolean } = {},
   ): Promise<DiagonalGaussianDistribution> {
     const params = { parameters: parameters.native, deterministic: options.deterministic ?? false };
+    const surroundings = { device: parameters.device, grad: gradEnabled() };
     return new DiagonalGaussianDistribution(
-      await createNative(TARGET, params, { ...options, device: parameters.device }),
+      await job(options, surroundings, (o) => native().create(TARGET, params, o)),
     );
   }
 

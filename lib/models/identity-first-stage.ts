@@ -12,7 +12,10 @@ export class IdentityFirstStage extends Module {
   static readonly target = 'ldm.models.autoencoder.IdentityFirstStage';
 
   /** @param params.vq_interface whether it stands for a VQ model, whose latents are quantized. Default false. */
-  static create(params: { vq_interface?: boolean } = {}, options: CreateOptions = {}): Promise<IdentityFirstStage> {
+  static async create(
+    params: { vq_interface?: boolean } = {},
+    options: CreateOptions = {},
+  ): Promise<IdentityFirstStage> {
     return IdentityFirstStage.fromParams({ vq_interface: params.vq_interface ?? false }, options);
   }
 

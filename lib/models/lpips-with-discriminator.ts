@@ -37,7 +37,10 @@ export class LPIPSWithDiscriminator extends Module {
   readonly #weights = new PerceptualWeights(this, 'perceptualReady', 'perceptual_loss.');
 
   /** @throws LdmError ERR_CONFIG */
-  static create(params: LPIPSWithDiscriminatorParams, options: CreateOptions = {}): Promise<LPIPSWithDiscriminator> {
+  static async create(
+    params: LPIPSWithDiscriminatorParams,
+    options: CreateOptions = {},
+  ): Promise<LPIPSWithDiscriminator> {
     const { target } = LPIPSWithDiscriminator;
     return LPIPSWithDiscriminator.fromParams(resolveNode({ target, params }).params, options);
   }

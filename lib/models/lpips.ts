@@ -16,7 +16,7 @@ export class LPIPS extends Module {
   readonly #weights = new PerceptualWeights(this, 'perceptualReady', '');
 
   /** In training mode, with dropout, as the reference makes it; call `eval()` to measure. */
-  static create(params: LPIPSParams = {}, options: CreateOptions = {}): Promise<LPIPS> {
+  static async create(params: LPIPSParams = {}, options: CreateOptions = {}): Promise<LPIPS> {
     return LPIPS.fromParams(resolveNode({ target: LPIPS.target, params }).params, options);
   }
 

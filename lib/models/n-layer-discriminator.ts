@@ -13,7 +13,10 @@ export class NLayerDiscriminator extends Module {
   static readonly target = 'taming.modules.discriminator.model.NLayerDiscriminator';
 
   /** With torch's default initialisation; call {@link weightsInit} for the one that the losses use. */
-  static create(params: NLayerDiscriminatorParams = {}, options: CreateOptions = {}): Promise<NLayerDiscriminator> {
+  static async create(
+    params: NLayerDiscriminatorParams = {},
+    options: CreateOptions = {},
+  ): Promise<NLayerDiscriminator> {
     return NLayerDiscriminator.fromParams(resolveNode({ target: NLayerDiscriminator.target, params }).params, options);
   }
 

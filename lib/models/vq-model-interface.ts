@@ -25,7 +25,7 @@ export class VQModelInterface extends ImageAutoencoder {
   static readonly target = 'ldm.models.autoencoder.VQModelInterface';
 
   /** @param params as `params` of an official config. @throws LdmError ERR_CONFIG, ERR_FILE, ERR_CHECKPOINT */
-  static create(params: VQModelParams, options: CreateOptions = {}): Promise<VQModelInterface> {
+  static async create(params: VQModelParams, options: CreateOptions = {}): Promise<VQModelInterface> {
     return VQModelInterface.fromParams(resolveNode({ target: VQModelInterface.target, params }).params, options);
   }
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "../core/registry.h"
+#include "../training/ema.h"
 
 namespace ldm {
 
@@ -21,6 +22,8 @@ VQModelInterface::VQModelInterface(const Value& params) : ImageAutoencoder(param
                                                                {"sane_index_shape", params.get("sane_index_shape")}}));
   addLatentConvolutions(zChannels, embedDim, embedDim, zChannels);
   addColorize(params);
+  if (params.boolean("use_ema"))
+    child("model_ema", std::make_shared<LitEma>(namedParameters(), 0.9999, /*useNumUpdates=*/true));
   method("encode", [this](const Value& args) -> Value { return Map{{"z", encode(args.tensor("x"))}}; });
   method("decode", [this](const Value& args) -> Value {
     return Map{{"x", decodeFirst(args.tensor("z"), args.boolean("forceNotQuantize"))}};

@@ -10,7 +10,7 @@ namespace ldm {
 class VQModelInterface : public ImageAutoencoder {
  public:
   /// ddconfig, lossconfig, n_embed, embed_dim, image_key, colorize_nlabels, remap (null or a tensor of the codes in
-  /// use), sane_index_shape.
+  /// use), sane_index_shape, use_ema (averaged weights are then part of the state).
   explicit VQModelInterface(const Value& params);
 
   /// Latents [b, embed_dim, h, w] before quantization.
