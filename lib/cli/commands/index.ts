@@ -24,6 +24,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sample')).sample,
   },
   {
+    name: 'reconstruct',
+    summary: 'encode and decode images with a first stage, side by side with the PSNR',
+    load: async () => (await import('./reconstruct')).reconstruct,
+  },
+  {
     name: 'inspect',
     summary: 'show what a config, checkpoint or safetensors file holds',
     load: async () => (await import('./inspect')).inspect,
