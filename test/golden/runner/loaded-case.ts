@@ -9,6 +9,7 @@ import { Tape } from '../../../lib/random';
 import { Tensor } from '../../../lib/tensor';
 import type { BuildOptions, GoldenCase, GoldenMeta, OutputValue, TargetNode } from './case';
 import { isFloat, type Values, type Verdict } from './compare';
+import { GoldenFile } from './golden-file';
 import { canonical, readJson } from './json';
 import { fillDeterministic, fillHeads } from './weights';
 
@@ -22,7 +23,7 @@ export class LoadedCase implements GoldenCase {
   readonly verdicts: Verdict[] = [];
   noGradNames: string[] | undefined;
 
-  readonly #golden: Checkpoint;
+  readonly #golden: GoldenFile;
   readonly #onDevice = new Map<string, Tensor>();
   readonly #kept: { dispose(): void }[] = [];
   #checkpoint: Promise<Checkpoint> | undefined;
@@ -30,7 +31,7 @@ export class LoadedCase implements GoldenCase {
   private constructor(
     readonly dir: string,
     readonly device: string,
-    golden: Checkpoint,
+    golden: GoldenFile,
   ) {
     this.name = path.basename(dir);
     this.meta = readJson(path.join(dir, 'meta.json'));
@@ -38,8 +39,8 @@ export class LoadedCase implements GoldenCase {
     const config = this.file('config.yaml');
     if (fs.existsSync(config)) this.config = loadConfig(config).values as Record<string, any>;
   }
-  static async open(dir: string, device: string): Promise<LoadedCase> {
-    return new LoadedCase(path.resolve(dir), device, await readCheckpoint(path.join(dir, 'golden.safetensors')));
+  static open(dir: string, device: string): LoadedCase {
+    return new LoadedCase(path.resolve(dir), device, new GoldenFile(path.join(dir, 'golden.safetensors')));
   }
 
   get kind(): string {
@@ -75,8 +76,8 @@ export class LoadedCase implements GoldenCase {
   }
   /** The golden value of an output, an allowance or anything else in golden.safetensors. */
   async golden(name: string): Promise<Values | undefined> {
-    if (!this.#golden.tensors.has(name)) return undefined;
-    return valuesOf(this.#golden.stateDict.get(name)!);
+    const tensor = this.#golden.tensors.get(name)?.tensor();
+    return tensor && valuesOf(tensor);
   }
   /** Names of the expected outputs, without `out.`; empty where they were taken out. */
   expectedNames(): string[] {
@@ -170,7 +171,7 @@ export class LoadedCase implements GoldenCase {
   #tensor(name: string): Tensor {
     const known = this.#onDevice.get(name);
     if (known) return known;
-    const mapped = this.#golden.stateDict.get(name);
+    const mapped = this.#golden.tensors.get(name)?.tensor();
     if (!mapped) throw new Error(`${this.name} has no tensor '${name}'`);
     // a copy: what a handler does to it in place must not reach the mapping
     const tensor = this.device === 'cpu' ? mapped.clone() : mapped.to({ device: this.device });

@@ -66,7 +66,7 @@ export async function runCase(dir: string, options: RunOptions = {}): Promise<Ca
   };
   let c: LoadedCase | undefined;
   try {
-    c = await LoadedCase.open(dir, options.device ?? 'cpu');
+    c = LoadedCase.open(dir, options.device ?? 'cpu');
     result.kind = c.kind;
     await handlerOf(c.kind)(c);
     const outputs = new Map<string, Values>();
