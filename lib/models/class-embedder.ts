@@ -1,5 +1,6 @@
 /** Class labels as conditions (reference: ldm.modules.encoders.modules.ClassEmbedder). */
-import type { ResolvedParams } from '../config';
+import { type ResolvedParams, resolveNode } from '../config';
+import type { ClassEmbedderParams } from '../config/targets/conditioners';
 import type { CallOptions } from '../job';
 import type { NativeValue } from '../native';
 import type { Tensor } from '../tensor';
@@ -11,7 +12,15 @@ export class ClassEmbedder extends Module {
   /** The class's target string in official configs. */
   static readonly target = 'ldm.modules.encoders.modules.ClassEmbedder';
 
-  /** @internal Reached through instantiateFromConfig, which fills in the reference's defaults. */
+  /**
+   * @param params as `params` of an official config; the reference's defaults are filled in
+   * @throws LdmError ERR_CONFIG for options that are unknown or do not fit together
+   */
+  static async create(params: ClassEmbedderParams, options: CreateOptions = {}): Promise<ClassEmbedder> {
+    return ClassEmbedder.fromParams(resolveNode({ target: ClassEmbedder.target, params }).params, options);
+  }
+
+  /** @internal Reached through create and instantiateFromConfig. */
   static async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<ClassEmbedder> {
     return new ClassEmbedder(await createNative(ClassEmbedder.target, params as NativeValue, options));
   }

@@ -1,5 +1,6 @@
 /** A classifier of noisy images (reference: ldm.modules.diffusionmodules.openaimodel.EncoderUNetModel). */
-import type { ResolvedParams } from '../config';
+import { type ResolvedParams, resolveNode } from '../config';
+import type { EncoderUNetModelParams } from '../config/targets/unets';
 import type { CallOptions } from '../job';
 import type { NativeValue } from '../native';
 import type { Tensor } from '../tensor';
@@ -11,7 +12,15 @@ export class EncoderUNetModel extends Module {
   /** The class's target string in official configs. */
   static readonly target = 'ldm.modules.diffusionmodules.openaimodel.EncoderUNetModel';
 
-  /** @internal Reached through instantiateFromConfig, which fills in the reference's defaults. */
+  /**
+   * @param params as `params` of an official config; the reference's defaults are filled in
+   * @throws LdmError ERR_CONFIG for options that are unknown or do not fit together
+   */
+  static async create(params: EncoderUNetModelParams, options: CreateOptions = {}): Promise<EncoderUNetModel> {
+    return EncoderUNetModel.fromParams(resolveNode({ target: EncoderUNetModel.target, params }).params, options);
+  }
+
+  /** @internal Reached through create and instantiateFromConfig. */
   static async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<EncoderUNetModel> {
     return new EncoderUNetModel(await createNative(EncoderUNetModel.target, params as NativeValue, options));
   }

@@ -1,5 +1,6 @@
 /** The denoising U-Net (reference: ldm.modules.diffusionmodules.openaimodel.UNetModel). */
-import type { ResolvedParams } from '../config';
+import { type ResolvedParams, resolveNode } from '../config';
+import type { UNetModelParams } from '../config/targets/unets';
 import type { CallOptions } from '../job';
 import type { NativeValue } from '../native';
 import type { Tensor } from '../tensor';
@@ -19,7 +20,15 @@ export class UNetModel extends Module {
   /** The class's target string in official configs. */
   static readonly target = 'ldm.modules.diffusionmodules.openaimodel.UNetModel';
 
-  /** @internal Reached through instantiateFromConfig, which fills in the reference's defaults. */
+  /**
+   * @param params as `params` of an official config; the reference's defaults are filled in
+   * @throws LdmError ERR_CONFIG for options that are unknown or do not fit together
+   */
+  static async create(params: UNetModelParams, options: CreateOptions = {}): Promise<UNetModel> {
+    return UNetModel.fromParams(resolveNode({ target: UNetModel.target, params }).params, options);
+  }
+
+  /** @internal Reached through create and instantiateFromConfig. */
   static async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<UNetModel> {
     return new UNetModel(await createNative(UNetModel.target, params as NativeValue, options));
   }

@@ -69,6 +69,7 @@ export const encoderUNetModel = options({
   num_heads: integer(1).default(1),
   pool: oneOf('adaptive', 'attention', 'spatial', 'spatial_v2').default('adaptive'),
 }).refine(groupsFit, groups);
+export type EncoderUNetModelParams = z.input<typeof encoderUNetModel>;
 
 registerTarget('ldm.modules.diffusionmodules.openaimodel.UNetModel', unetModel, { family: 'network' });
 // The classifier is made from a U-Net's params, of which it swallows what it has no use for.
