@@ -25,6 +25,7 @@ const CLAIMED = [
   /^step_(uncond_vq|superres|first_stage_cond|shortened_cond)$/,
   /^resume_ldm$/,
   /^log_images$/,
+  /^tokenizer_bert$/,
 ];
 
 /** Whether a case of this name belongs to what is claimed. */
