@@ -24,7 +24,7 @@ AutoencoderKL::AutoencoderKL(const Value& params) : TrainableAutoencoder(params)
 }
 
 std::shared_ptr<DiagonalGaussianDistribution> AutoencoderKL::encode(const at::Tensor& x) {
-  return std::make_shared<DiagonalGaussianDistribution>(quantConv_->forward(encoder_->forward(x)));
+  return std::make_shared<DiagonalGaussianDistribution>(encodeMoments(x));
 }
 
 AutoencoderKL::Output AutoencoderKL::forward(const at::Tensor& x, bool samplePosterior) {

@@ -32,8 +32,12 @@ void ImageAutoencoder::addColorize(const Value& params) {
     colorize_ = buffer("colorize", randn({3, params.integer("colorize_nlabels"), 1, 1}, at::kFloat));
 }
 
+at::Tensor ImageAutoencoder::encodeMoments(const at::Tensor& x) {
+  return quantConv_->forward(encoder_->forward(x)).to(x.scalar_type());
+}
+
 at::Tensor ImageAutoencoder::decodeFirst(const at::Tensor& z, bool) {
-  return decoder_->forward(postQuantConv_->forward(z));
+  return decoder_->forward(postQuantConv_->forward(z)).to(z.scalar_type());
 }
 
 at::Tensor ImageAutoencoder::getInput(const Value& batch, const std::string& key) const {

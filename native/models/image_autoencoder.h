@@ -16,6 +16,9 @@ namespace ldm {
 /// Derived classes add the children in the reference's order, which is the order of random draws and of keys.
 class ImageAutoencoder : public FirstStage {
  public:
+  /// Encoder and quant_conv. Under autocast the networks work in half precision; what goes in and out of them, and with
+  /// it posterior, codebook and losses, stays in the precision of the input. So with decodeFirst.
+  at::Tensor encodeMoments(const at::Tensor& x);
   at::Tensor decodeFirst(const at::Tensor& z, bool forceNotQuantize) override;
   const at::Tensor& lastLayer() const { return decoder_->lastLayer(); }
 

@@ -14,7 +14,7 @@ class VQModelInterface : public ImageAutoencoder {
   explicit VQModelInterface(const Value& params);
 
   /// Latents [b, embed_dim, h, w] before quantization.
-  at::Tensor encode(const at::Tensor& x) { return quantConv_->forward(encoder_->forward(x)); }
+  at::Tensor encode(const at::Tensor& x) { return encodeMoments(x); }
 
   FirstStageEncoding encodeFirst(const at::Tensor& x) override { return {encode(x), nullptr}; }
   at::Tensor decodeFirst(const at::Tensor& z, bool forceNotQuantize) override;

@@ -1,6 +1,7 @@
 #include "autoencoder_blocks.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
@@ -20,7 +21,10 @@ std::shared_ptr<Conv> conv1x1(int64_t in, int64_t out, bool bias = true) {
 }
 }  // namespace
 
-at::Tensor swish(const at::Tensor& x) { return x * at::sigmoid(x); }
+at::Tensor swish(const at::Tensor& x) {
+  if (!at::GradMode::is_enabled()) return at::sigmoid(x).mul_(x);  // the same product without a third tensor
+  return x * at::sigmoid(x);
+}
 
 std::shared_ptr<GroupNorm> normalize(int64_t channels) { return std::make_shared<GroupNorm>(kGroups, channels, kEps); }
 
@@ -40,7 +44,9 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
   if (temb.defined()) h = h + tembProj_->forward(swish(temb)).unsqueeze(-1).unsqueeze(-1);
   h = ldm::dropout(swish(norm2_->forward(h)), dropout_, training());
   h = conv2_->forward(h);
-  return (shortcut_ ? shortcut_->forward(x) : x) + h;
+  const at::Tensor skip = shortcut_ ? shortcut_->forward(x) : x;
+  const bool inPlace = !at::GradMode::is_enabled() && h.scalar_type() == skip.scalar_type();
+  return inPlace ? h.add_(skip) : skip + h;
 }
 
 Upsample::Upsample(int64_t channels, bool withConv) {

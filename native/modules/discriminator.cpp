@@ -65,6 +65,11 @@ NLayerDiscriminator::NLayerDiscriminator(const Value& params)
                                                .nLayers = params.integer("n_layers"),
                                                .useActnorm = params.boolean("use_actnorm")}) {}
 
+at::Tensor NLayerDiscriminator::forward(const at::Tensor& x) {
+  // Under autocast the network answers in half precision; losses are computed in the images'.
+  return main_->forward(x).to(x.scalar_type());
+}
+
 void NLayerDiscriminator::initWeights() {
   for (size_t i = 0; i < main_->size(); ++i) {
     Layer& layer = (*main_)[i];

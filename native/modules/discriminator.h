@@ -37,7 +37,7 @@ class NLayerDiscriminator : public Layer {
   explicit NLayerDiscriminator(const DiscriminatorOptions& options);
   /// `input_nc`, `ndf`, `n_layers`, `use_actnorm`.
   explicit NLayerDiscriminator(const Value& params);
-  at::Tensor forward(const at::Tensor& x) override { return main_->forward(x); }
+  at::Tensor forward(const at::Tensor& x) override;
   /// Convolutions normal(0, 0.02), BatchNorm weights normal(1, 0.02); other biases and ActNorm stay.
   void initWeights();
 

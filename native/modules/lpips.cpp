@@ -95,10 +95,12 @@ at::Tensor LPIPS::scaled(const at::Tensor& x) const { return (x - shift_) / scal
 at::Tensor LPIPS::forward(const at::Tensor& input, const at::Tensor& target) {
   auto a = net_->forward(scaled(input));
   auto b = net_->forward(scaled(target));
+  const auto dtype = target.scalar_type();
   at::Tensor value;
   for (size_t i = 0; i < lins_.size(); ++i) {
-    at::Tensor difference = (normalized(a[i]) - normalized(b[i])).pow(2);
-    at::Tensor term = lins_[i]->forward(difference).mean(at::IntArrayRef{2, 3}, /*keepdim=*/true);
+    // Under autocast features are in half precision, in which their squares would overflow.
+    at::Tensor difference = (normalized(a[i].to(dtype)) - normalized(b[i].to(dtype))).pow(2);
+    at::Tensor term = lins_[i]->forward(difference).to(dtype).mean(at::IntArrayRef{2, 3}, /*keepdim=*/true);
     value = value.defined() ? value + term : term;
   }
   return value;

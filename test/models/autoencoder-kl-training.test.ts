@@ -182,6 +182,18 @@ test('validation logs both losses, with d_weight 0, and changes nothing', async 
   expect(await changed(model, before)).toEqual([]);
 });
 
+test('bf16 leaves the losses in fp32 and comes close to it', async () => {
+  const run = async (precision: 'fp32' | 'bf16') => {
+    using model = await trainable();
+    await model.configureOptimizers({ learningRate: 1e-3 });
+    return (await model.trainBatch(step(0), { random: new Generator(1), precision })).log;
+  };
+  const [exact, half] = [await run('fp32'), await run('bf16')];
+  expect(half['train/kl_loss']).not.toBe(exact['train/kl_loss']);
+  for (const name of ['kl_loss', 'nll_loss', 'rec_loss', 'disc_loss'].map((n) => `train/${n}`))
+    expect(Math.abs(half[name] / exact[name] - 1)).toBeLessThan(0.02);
+});
+
 test('training before configureOptimizers says so', async () => {
   using model = await trainable();
   await expect(model.trainBatch(step(0))).rejects.toMatchObject({
