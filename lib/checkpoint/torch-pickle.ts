@@ -140,7 +140,11 @@ const REBUILDERS: Record<string, Rebuilder | undefined> = Object.assign(Object.c
   _rebuild_tensor_v3: ((args, file, mappings) => {
     const [bytes, , , , , , name] = args;
     const dtype = typeof name === 'string' && Object.hasOwn(DTYPES, name) ? DTYPES[name] : undefined;
-    if (!isStorage(bytes) || !dtype) throw new PickleError(`has a tensor of the dtype ${String(name).slice(0, 40)}`);
+    if (!isStorage(bytes)) throw new PickleError('has a tensor whose description is malformed');
+    if (!dtype) {
+      const found = name instanceof Skipped ? name.className : String(name);
+      throw new PickleError(`has a tensor of the dtype ${found.slice(0, 40)}, which is not supported`);
+    }
     const numel = Math.floor((bytes.numel * ITEM_SIZE[bytes.dtype]) / ITEM_SIZE[dtype]);
     const typed: Storage = { dtype, numel, location: () => bytes.location() };
     return rebuildTensor([typed, ...args.slice(1)], file, mappings);

@@ -63,14 +63,12 @@ export async function readTorchZip(file: string, mappings: Mappings, verify: boo
 }
 
 function findFolder(zip: ZipReader): string {
-  const pickles = [...zip.entries.keys()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
+  const names = [...zip.entries.keys()];
+  const pickles = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
+  if (names.some((name) => /^([^/]+\/)?constants\.pkl$/.test(name)))
+    throw damaged(zip.file, 'is a TorchScript program, not a checkpoint; save its state_dict() instead');
   if (pickles.length === 0)
-    throw damaged(
-      zip.file,
-      [...zip.entries.keys()].some((name) => name.endsWith('constants.pkl'))
-        ? 'is a TorchScript program, not a checkpoint; save its state_dict() instead'
-        : 'is a zip archive without data.pkl, so it was not written by torch.save',
-    );
+    throw damaged(zip.file, 'is a zip archive without data.pkl, so it was not written by torch.save');
   if (pickles.length > 1) throw damaged(zip.file, `holds several checkpoints: ${pickles.slice(0, 3).join(', ')}`);
   return pickles[0].slice(0, -'data.pkl'.length);
 }

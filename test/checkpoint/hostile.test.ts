@@ -177,6 +177,21 @@ describe('archives', () => {
   });
 });
 
+describe('files of torch that are no checkpoints for us', () => {
+  test('TorchScript', () =>
+    refuse(torchZip(statePickle(tensor()), [['archive/constants.pkl', '\x80\x02).']]), /TorchScript program/));
+  test('a dtype that libtorch has and we do not', () => {
+    const storage = bytes(
+      tuple(text('storage'), global('torch', 'UntypedStorage'), text('0'), text('cpu'), int(16)),
+      'Q',
+    );
+    const hooks = bytes(global('collections', 'OrderedDict'), ')R');
+    const args = [storage, int(0), tuple(int(2)), tuple(int(1)), '\x89', hooks, global('torch', 'float8_e4m3fn')];
+    const value = call('torch._utils', '_rebuild_tensor_v3', ...args);
+    return refuse(torchZip(statePickle(value)), /dtype torch\.float8_e4m3fn, which is not supported/);
+  });
+});
+
 describe('other files', () => {
   test.each<[string, Buffer, RegExp]>([
     ['empty', Buffer.alloc(0), /is empty/],

@@ -3,6 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { readCheckpoint } from '../../lib/checkpoint';
 import { inspectCheckpoint } from '../../lib/inspect/checkpoint';
+import { useTempFolder } from '../helpers/temp-folder';
+import { zipOf } from '../helpers/zip';
+import { DATA, statePickle, tensor } from './torch-file';
+
+const folder = useTempFolder();
 
 interface Expected {
   where: string;
@@ -54,6 +59,18 @@ test('Lightning baggage is carried or skipped', async () => {
   // a numpy scalar within a list
   expect(checkpoint.lrSchedulers[0].get('_last_lr')).toEqual([2.5e-4]);
   expect((checkpoint.extra.get('misc') as Map<string, unknown>).get('bigint')).toBe(2n ** 80n);
+});
+
+test('the bytes of a big-endian machine are swapped', async () => {
+  const file = path.join(folder(), 'big.ckpt');
+  const zip = (byteorder: string, data: Buffer) =>
+    zipOf({ 'archive/data.pkl': statePickle(tensor()), 'archive/data/0': data, 'archive/byteorder': byteorder });
+  fs.writeFileSync(file, zip('big', Buffer.from(DATA).swap32()));
+  using checkpoint = await readCheckpoint(file);
+  expect(await checkpoint.stateDict.get('w')!.toArray()).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
 });
 
 const bad = path.join(SHARED, 'bad');
