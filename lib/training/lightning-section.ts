@@ -108,6 +108,7 @@ function makeCallback(name: string, node: ResolvedNode, folder: LogFolder, valid
         mode: p.mode,
         save_last: p.save_last ?? undefined,
         every_n_train_steps: p.every_n_train_steps ?? undefined,
+        every_n_epochs: p.every_n_epochs ?? p.period ?? p.every_n_val_epochs ?? undefined,
         save_weights_only: p.save_weights_only,
         verbose: p.verbose,
       }),

@@ -6,7 +6,7 @@ import type { OptimizerState } from '../checkpoint';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
-import type { Tensor } from '../tensor';
+import { Tensor } from '../tensor';
 import type { Metrics } from './metrics';
 
 /** Where a micro-batch stands. */
@@ -50,7 +50,9 @@ export class Trainable {
       if (!LdmError.is(error) || error.code !== 'ERR_UNKNOWN_METHOD') throw error;
       throw new LdmError('ERR_CONFIG', 'This model cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.');
     }
-    return (await this.optimizerStates()).length;
+    const states = await this.optimizerStates();
+    disposeOptimizerStates(states);
+    return states.length;
   }
 
   /** Runs one micro-batch. Returns the logged scalars. */
@@ -88,4 +90,11 @@ export class Trainable {
     const model = this.model as Module & Partial<LogsImages>;
     return typeof model.logImages === 'function' ? model.logImages(batch, options) : null;
   }
+}
+
+/** Frees the handles of optimizer states; the optimizers keep what they refer to. */
+export function disposeOptimizerStates(states: readonly OptimizerState[]): void {
+  for (const { state } of states)
+    for (const moments of Object.values(state))
+      for (const value of Object.values(moments)) if (value instanceof Tensor) value.dispose();
 }

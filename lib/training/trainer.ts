@@ -115,6 +115,8 @@ export class Trainer {
   #uncounted = 0;
   #interrupted = false;
   #checkpointWanted = false;
+  /** Steps that were done when last.ckpt was written. */
+  #lastSaved = -1;
   #skipped = 0;
   #started = 0;
   #firstStep = 0;
@@ -128,8 +130,7 @@ export class Trainer {
   }
 
   /**
-   * Asks for an end after the running step. {@link fit} then writes `checkpoints/last.ckpt` and returns with the reason
-   * 'interrupted'.
+   * Asks for an end after the running step. {@link fit} then returns with the reason 'interrupted'.
    */
   interrupt(): void {
     this.#interrupted = true;
@@ -146,7 +147,7 @@ export class Trainer {
   }
 
   /**
-   * Trains until one of the limits is reached.
+   * Trains until one of the limits is reached, and leaves `checkpoints/last.ckpt`.
    * @param options.checkpoint a file to go on from: weights, optimizers, counters, order of the data and generator
    * @throws LdmError ERR_NAN when something is not finite (see onNan), ERR_ABORTED after {@link abort}, ERR_DATA when the
    *   data set has no usable image
@@ -168,7 +169,8 @@ export class Trainer {
     this.#started = seconds();
     this.#firstStep = this.#state.globalStep;
     const reason = await this.#epochs(train, options.validation);
-    if (reason === 'interrupted') await this.#view.saveCheckpoint(this.#lastCheckpoint);
+    // Whatever the callbacks keep, a run leaves its last state.
+    if (this.#lastSaved !== this.#state.globalStep) await this.#view.saveCheckpoint(this.#lastCheckpoint);
     const { globalStep, epoch } = this.#state;
     return { reason, globalStep, epoch, metrics: { ...this.#metrics }, skippedSteps: this.#skipped };
   }
@@ -271,9 +273,10 @@ export class Trainer {
         disposeBatch(batch);
         break;
       }
+      using random = this.#sideGenerator(batchIdx);
       const log = await this.#trainable.validateBatch(
         { batch: this.#onDevice(batch), batchIdx, globalStep },
-        { random: this.#sideGenerator(batchIdx), signal: this.#abort.signal, precision: this.#options.precision },
+        { random, signal: this.#abort.signal, precision: this.#options.precision },
       );
       mean.add(log, size);
       for (const callback of callbacks)
@@ -384,8 +387,9 @@ export class Trainer {
     info: (message) => trainer.#options.onInfo?.(message),
     sideGenerator: () => trainer.#sideGenerator(0),
     logImage: (tag, png, size) => trainer.#options.logger?.image(tag, png, size, trainer.#state.globalStep),
-    saveCheckpoint: (file, options) =>
-      writeTrainingCheckpoint(file, {
+    saveCheckpoint: async (file, options) => {
+      const weightsOnly = options?.weightsOnly ?? false;
+      await writeTrainingCheckpoint(file, {
         trainable: trainer.#trainable,
         generator: trainer.#generator,
         callbacks: trainer.#options.callbacks,
@@ -394,8 +398,10 @@ export class Trainer {
         learningRate: trainer.#options.learningRate,
         rate: trainer.#rate(trainer.#next.globalStep),
         optimizers: trainer.#optimizers,
-        weightsOnly: options?.weightsOnly ?? false,
-      }),
+        weightsOnly,
+      });
+      if (file === trainer.#lastCheckpoint && !weightsOnly) trainer.#lastSaved = trainer.#next.globalStep;
+    },
   }))(this);
 }
 

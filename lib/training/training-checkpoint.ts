@@ -7,7 +7,7 @@ import { type Checkpoint, type PlainValue, readCheckpoint, writeCheckpoint } fro
 import { LdmError } from '../errors';
 import type { Generator } from '../random';
 import type { Callback } from './callbacks/callback';
-import type { Trainable } from './trainable';
+import { disposeOptimizerStates, type Trainable } from './trainable';
 
 /** Where a run stands. */
 export interface TrainingState {
@@ -46,18 +46,19 @@ export interface WriteOptions extends TrainingParts {
  */
 export async function writeTrainingCheckpoint(file: string, options: WriteOptions): Promise<void> {
   const { trainable, generator, callbacks, state, weightsOnly, learningRate, rate, optimizers } = options;
+  const stateDict = await trainable.model.stateDict();
+  const optimizerStates = weightsOnly ? [] : await trainable.optimizerStates();
+  const generatorState = await generator.getState();
   const weights = {
     // Lightning stores the epoch that it would begin next, also in the middle of one.
     epoch: options.epoch + 1,
     global_step: state.globalStep,
-    state_dict: await trainable.model.stateDict(),
+    state_dict: stateDict,
   };
-  if (weightsOnly) return writeCheckpoint(file, weights);
   const stateful = callbacks.filter((c) => c.stateKey !== undefined && c.state !== undefined);
-  await writeCheckpoint(file, {
-    ...weights,
+  const training = {
     callbacks: Object.fromEntries(stateful.map((c) => [c.stateKey, c.state!()])),
-    optimizer_states: await trainable.optimizerStates(),
+    optimizer_states: optimizerStates,
     // The state_dict of torch's LambdaLR.
     lr_schedulers: [
       {
@@ -70,8 +71,16 @@ export async function writeTrainingCheckpoint(file: string, options: WriteOption
         lr_lambdas: Array(optimizers).fill({}),
       },
     ],
-    node_ldm: { ...state, generator: await generator.getState() },
-  });
+    node_ldm: { ...state, generator: generatorState },
+  };
+  try {
+    await writeCheckpoint(file, weightsOnly ? weights : { ...weights, ...training });
+  } finally {
+    // Handles only: the model and its optimizers keep what they refer to.
+    for (const tensor of stateDict.values()) tensor.dispose();
+    disposeOptimizerStates(optimizerStates);
+    generatorState.dispose();
+  }
 }
 
 /**

@@ -52,6 +52,13 @@ describe('ModelCheckpoint', () => {
     expect(files()).toEqual(['epoch=000002.ckpt']);
   });
 
+  it('saves at every n-th epoch', async () => {
+    const callback = new ModelCheckpoint({ dirpath, every_n_epochs: 3, save_top_k: -1 });
+    const { epoch, files } = trainer(dirpath);
+    for (let i = 0; i < 7; i++) await epoch(callback);
+    expect(files()).toEqual(['epoch=000002.ckpt', 'epoch=000005.ckpt']);
+  });
+
   it('saves every n steps and keeps all with save_top_k -1', async () => {
     const callback = new ModelCheckpoint({
       dirpath,

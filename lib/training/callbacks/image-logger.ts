@@ -80,11 +80,12 @@ export class ImageLogger implements Callback {
     const training = split === 'train';
     const { model } = trainer.trainable;
     if (training) await model.eval();
+    using random = trainer.sideGenerator();
     const images = await trainer.trainable.logImages(batch as unknown as Record<string, unknown>, {
       ...log_images_kwargs,
       split,
       signal: trainer.signal,
-      random: trainer.sideGenerator(),
+      random,
     });
     const pictures: Record<string, Pictures> = {};
     for (const [name, tensor] of Object.entries(images ?? {})) {

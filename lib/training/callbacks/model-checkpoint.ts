@@ -18,6 +18,8 @@ export interface ModelCheckpointOptions {
   save_last?: boolean;
   /** Save every so many steps instead of at the end of epochs. Default 0. */
   every_n_train_steps?: number;
+  /** Save at the end of every so many epochs. Default 1. */
+  every_n_epochs?: number;
   /** Leave out the optimizers. Default false. */
   save_weights_only?: boolean;
   /** Tell about each file. Default false. */
@@ -42,6 +44,7 @@ export class ModelCheckpoint implements Callback {
       mode: options.mode ?? 'min',
       save_last: options.save_last ?? false,
       every_n_train_steps: options.every_n_train_steps ?? 0,
+      every_n_epochs: options.every_n_epochs ?? 1,
       save_weights_only: options.save_weights_only ?? false,
       verbose: options.verbose ?? false,
     };
@@ -61,7 +64,9 @@ export class ModelCheckpoint implements Callback {
   }
 
   async onTrainEpochEnd(trainer: TrainerView): Promise<void> {
-    if (this.#options.every_n_train_steps === 0) await this.#save(trainer);
+    const { every_n_train_steps, every_n_epochs } = this.#options;
+    const due = every_n_epochs > 0 && (trainer.currentEpoch + 1) % every_n_epochs === 0;
+    if (every_n_train_steps === 0 && due) await this.#save(trainer);
   }
 
   state(): Record<string, string | number | null> {
