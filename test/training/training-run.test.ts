@@ -131,6 +131,29 @@ describe('a run', () => {
     ]);
   });
 
+  it('validates after each epoch and keeps the best checkpoints by the monitor', async () => {
+    const overrides = [
+      'model.params.monitor=val/rec_loss',
+      'data.params.validation.target=node_ldm.data.ImageFolder',
+      `data.params.validation.params.root=${images.root}`,
+      'data.params.validation.params.size=16',
+      'lightning.trainer.limit_val_batches=2',
+      'lightning.modelcheckpoint.params.save_top_k=2',
+    ];
+    const { root, metrics } = await train({ base: tinyAutoencoder(images.root), overrides, maxSteps: 12, name: 'val' });
+    const lines = fs
+      .readFileSync(path.join(root, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((l) => JSON.parse(l));
+    const validated = lines.filter((l) => 'val/rec_loss' in l);
+    expect(validated.map((l) => l.epoch)).toEqual([0, 1, 2]);
+    expect(metrics['val/rec_loss']).toBe(validated[2]['val/rec_loss']);
+    const best = [...validated].sort((a, b) => a['val/rec_loss'] - b['val/rec_loss']).slice(0, 2);
+    const expected = best.map((l) => `epoch=00000${l.epoch}.ckpt`).sort();
+    expect(fs.readdirSync(path.join(root, 'checkpoints')).sort()).toEqual([...expected, 'last.ckpt']);
+  });
+
   it('writes nothing when something is wrong before the first step', async () => {
     const base = tinyAutoencoder(images.root);
     const none = path.join(logdir, 'none');
