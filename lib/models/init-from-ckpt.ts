@@ -1,5 +1,6 @@
 /** Reading a checkpoint into a model, not strictly: the reference's `init_from_ckpt`. */
 import { readCheckpoint } from '../checkpoint';
+import { LdmError } from '../errors';
 import type { LoadReport } from '../native';
 import type { Tensor } from '../tensor';
 import type { Module } from './module';
@@ -13,7 +14,7 @@ export interface InitFromCkptOptions {
 
 /**
  * Loads what fits by name. Keys that are missing or unexpected are reported, not refused.
- * @throws LdmError ERR_MISSING_KEYS when a tensor has another shape; what `readCheckpoint` throws for a file that is missing
+ * @throws LdmError ERR_MISSING_KEYS when a tensor has another shape; ERR_CHECKPOINT when no key fits; what `readCheckpoint` throws for a file that is missing
  *   or broken
  */
 export async function initFromCkpt(
@@ -28,5 +29,12 @@ export async function initFromCkpt(
     const name = ignoreKeys.some((prefix) => key.startsWith(prefix)) ? null : rename(key);
     if (name !== null) state.set(name, tensor);
   }
-  return model.loadStateDict(state, { strict: false, source: path });
+  const report = await model.loadStateDict(state, { strict: false, source: path });
+  if (state.size > 0 && report.unexpected.length === state.size)
+    throw new LdmError(
+      'ERR_CHECKPOINT',
+      `Expected weights of this model in ${path} but none of its ${state.size} keys belongs to it (the first is ` +
+        `'${report.unexpected[0]}'). Name a checkpoint that was trained with this config.`,
+    );
+  return report;
 }

@@ -20,8 +20,14 @@ export async function loadLpipsHeads(module: Module, prefix = ''): Promise<void>
 /** Loads the heads into the loss of a first stage, if that loss has any. */
 export async function loadHeadsOfLoss(model: Module): Promise<void> {
   const prefix = 'loss.perceptual_loss.';
-  const names = await model.stateDict();
-  if (names.has(`${prefix}lin0.model.1.weight`)) await loadLpipsHeads(model, prefix);
+  const names = await keysOf(model);
+  if (names.includes(`${prefix}lin0.model.1.weight`)) await loadLpipsHeads(model, prefix);
+}
+
+async function keysOf(module: Module): Promise<string[]> {
+  const state = await module.stateDict();
+  for (const tensor of state.values()) tensor.dispose();
+  return [...state.keys()];
 }
 
 /**
@@ -37,7 +43,7 @@ export async function loadVggWeights(module: Module, file: string, prefix = ''):
     const slice = SLICE_ENDS.findIndex((end) => Number(layer[1]) < end) + 1;
     state.set(`${prefix}net.slice${slice}.${layer[1]}.${layer[2]}`, tensor);
   }
-  const wanted = [...(await module.stateDict()).keys()].filter((name) => name.startsWith(`${prefix}net.`));
+  const wanted = (await keysOf(module)).filter((name) => name.startsWith(`${prefix}net.`));
   const missing = wanted.filter((name) => !state.has(name));
   if (missing.length > 0)
     throw new LdmError(

@@ -1,6 +1,7 @@
 #include "autoencoder_kl.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "../core/random.h"
 #include "../core/registry.h"
@@ -49,7 +50,13 @@ LossResult AutoencoderKL::turn(const at::Tensor& inputs, const Output& out, int6
 
 LossResult AutoencoderKL::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) {
   at::Tensor inputs = getInput(batch, imageKey_);
-  LossResult r = turn(inputs, forward(inputs, true), optimizerIdx, globalStep, "train");
+  Output out;
+  {
+    // The discriminator sees the reconstructions detached: its turn needs no graph of the autoencoder.
+    at::AutoGradMode graph(at::GradMode::is_enabled() && optimizerIdx == 0);
+    out = forward(inputs, true);
+  }
+  LossResult r = turn(inputs, out, optimizerIdx, globalStep, "train");
   r.log.set(optimizerIdx == 0 ? "aeloss" : "discloss", r.loss.detach());
   return r;
 }

@@ -127,6 +127,16 @@ test('weights come back from a file, except for ignored prefixes', async () => {
   expect(await difference(a.get('decoder.conv_in.weight')!, b.get('decoder.conv_in.weight')!)).toBeGreaterThan(0);
 });
 
+test('a file of which no key fits is refused', async () => {
+  const file = path.join(folder(), 'other.safetensors');
+  await writeSafetensors(file, new Map([['model.weight', Tensor.zeros([1])]]));
+  using model = await tinyKl();
+  await expect(model.initFromCkpt(file)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT',
+    message: expect.stringContaining('model.weight'),
+  });
+});
+
 test('without a loss it does not train and says why', async () => {
   using model = await tinyKl();
   await expect(model.configureOptimizers({ learningRate: 1e-4 })).rejects.toMatchObject({
