@@ -48,8 +48,8 @@ export interface DemoResult {
 
 const CONFIGS = path.join(__dirname, '../../models/demo');
 /** Parts of the time; the rest is for sampling and pictures. */
-const AUTOENCODER_SHARE = 0.36;
-const DIFFUSION_SHARE = 0.54;
+const AUTOENCODER_SHARE = 0.32;
+const DIFFUSION_SHARE = 0.58;
 
 /**
  * Runs the demo. Returns null when a training was interrupted; its checkpoint is in its log folder then.
