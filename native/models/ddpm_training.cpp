@@ -5,6 +5,7 @@
 
 #include "../core/autograd.h"
 #include "../core/context.h"
+#include "../training/nan_guard.h"
 #include "ddpm.h"
 
 namespace ldm {
@@ -97,23 +98,26 @@ Value DDPM::trainBatch(const Value& args) {
   if (!accumulating_) optimizer.zeroGrad();
   auto loss = sharedStep(batch);
   poll();
+  const bool log = args.boolean("log");
+  if (log) checkFinite(loss.value, "The loss");
   // Lightning divides by the number of micro-batches that make one optimizer step.
   backward(loss.value / args.integer("accumulate"));
   poll();
   accumulating_ = !args.boolean("step");
   if (!accumulating_) {
+    if (log) checkFiniteGradients(namedParameters());
     optimizer.step();
     optimizer.zeroGrad();
   }
   if (ema_) ema_->update(model_->namedParameters());
 
-  Map log;
-  if (args.boolean("log")) {
-    log = scalarLog(loss.log);
-    log.set("global_step", globalStep);
-    if (scheduled_) log.set("lr_abs", optimizer.learningRate());
+  Map scalars;
+  if (log) {
+    scalars = scalarLog(loss.log);
+    scalars.set("global_step", globalStep);
+    if (scheduled_) scalars.set("lr_abs", optimizer.learningRate());
   }
-  return Map{{"log", std::move(log)}};
+  return Map{{"log", std::move(scalars)}};
 }
 
 Value DDPM::validateBatch(const Value& args) {

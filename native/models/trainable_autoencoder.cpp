@@ -19,7 +19,7 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     return {};
   });
   method("trainBatch", [this](const Value& args) -> Value {
-    return training_.trainBatch(args, [&](int64_t optimizerIdx) {
+    return training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
       return trainingStep(args.get("batch"), optimizerIdx, args.integer("globalStep"));
     });
   });

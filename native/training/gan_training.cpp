@@ -3,11 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <cmath>
-
 #include "../core/autograd.h"
 #include "../core/context.h"
 #include "../core/registry.h"
+#include "nan_guard.h"
 
 namespace ldm {
 
@@ -35,11 +34,6 @@ class Toggle {
   std::vector<at::Tensor> frozen_;
 };
 
-void requireFinite(const at::Tensor& loss) {
-  const auto value = loss.item<double>();
-  if (!std::isfinite(value)) throw LdmError("ERR_NAN", "The loss is " + std::to_string(value));
-}
-
 }  // namespace
 
 Map readScalars(const Map& log) {
@@ -65,7 +59,7 @@ void GanTraining::requireConfigured() const {
   if (optimizers_.empty()) invalid("The model has no optimizers yet: call configureOptimizers first");
 }
 
-Value GanTraining::trainBatch(const Value& args, const Turn& turn) {
+Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn& turn) {
   requireConfigured();
   const bool step = args.boolean("step"), log = args.boolean("log");
   const auto accumulate = static_cast<double>(args.integer("accumulate"));
@@ -77,11 +71,12 @@ Value GanTraining::trainBatch(const Value& args, const Turn& turn) {
     Optimizer& optimizer = *optimizers_[i];
     Toggle toggle(optimizers_, optimizer);
     LossResult result = turn(static_cast<int64_t>(i));
-    if (log) requireFinite(result.loss);
+    if (log) checkFinite(result.loss, "The loss of optimizer " + std::to_string(i));
     if (stale_[i]) optimizer.zeroGrad();
     stale_[i] = false;
     backward(accumulate == 1 ? result.loss : result.loss / accumulate);
     if (step) {
+      if (log) checkFiniteGradients(model.namedParameters());
       optimizer.step();
       stale_[i] = true;
     }

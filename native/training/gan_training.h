@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "../core/module.h"
 #include "../modules/gan_loss.h"
 #include "optimizer.h"
 
@@ -29,9 +30,9 @@ class GanTraining {
 
   /// One micro-batch. `args`: `accumulate`, the number of micro-batches of a step (losses are divided by it); `step`,
   /// whether the step is due after this one; `log`, whether to read the logged scalars, which waits for the device.
-  /// Gives {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones. With `log`, a loss that is not finite
-  /// throws ERR_NAN before the optimizer steps.
-  Value trainBatch(const Value& args, const Turn& turn);
+  /// Gives {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones. With `log`, a loss that is not
+  /// finite, or in `model` a gradient, throws ERR_NAN before the optimizer steps.
+  Value trainBatch(const Value& args, const Module& model, const Turn& turn);
 
   /// {states: [torch's optimizer.state_dict() of each]}
   Value states() const;

@@ -13,7 +13,8 @@ namespace ldm {
 /// Throws LdmError(ERR_NAN) that names `what` when an element is NaN or infinite. Call it on a loss before `backward`.
 void checkFinite(const at::Tensor& value, const std::string& what);
 
-/// The same for the gradients of named parameters; parameters without one are passed over. Call it before a step.
+/// The same for the gradients of named parameters, naming the first that is not finite; parameters without one are
+/// passed over. Call it before a step. Waits for the device once.
 void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>& parameters);
 
 }  // namespace ldm
