@@ -1,5 +1,6 @@
 /** Every typed model; each file registers its class for its target. One line a file, sorted. */
 export * from './autoencoder-kl';
+export * from './bert-embedder';
 export * from './class-embedder';
 export * from './ddpm';
 export * from './diagonal-gaussian-distribution';
@@ -13,6 +14,9 @@ export * from './lpips-with-discriminator';
 export * from './module';
 export * from './n-layer-discriminator';
 export * from './registry';
+export * from './spatial-rescaler';
 export * from './trainable-autoencoder';
+export * from './transformer-embedder';
+export * from './transformer-wrapper';
 export * from './unet-model';
 export * from './vq-model-interface';

@@ -6,6 +6,8 @@ import type { LoadReport, NativeObject, NativeValue } from '../native';
 import type { DDPMSampleOptions, DDPMSampleResult } from '../sampling/ddpm-sampler';
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
+import type { Tokenizer } from '../text';
+import { conditionTokenizer } from './condition-tokenizer';
 import { type Batch, DDPM, type DDPMLogImagesOptions } from './ddpm';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative } from './module';
@@ -51,10 +53,21 @@ export interface LogImagesOptions extends DDPMLogImagesOptions {
   plot_diffusion_rows?: boolean;
 }
 
+const isTexts = (value: unknown): value is string | string[] =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+
 /** A latent diffusion model: first stage, conditioning stage, U-Net and its moving average. */
 export class LatentDiffusion extends DDPM {
   /** The class's target string in official configs. */
   static override readonly target: string = 'ldm.models.diffusion.ddpm.LatentDiffusion';
+  /** Makes token ids of texts; null when the conditioning stage takes no texts. */
+  readonly tokenizer: Tokenizer | null;
+
+  /** @internal */
+  constructor(handle: NativeObject, params: ResolvedParams) {
+    super(handle, params);
+    this.tokenizer = conditionTokenizer(params.cond_stage_config);
+  }
 
   /**
    * Creates a model; options that are left out take the reference's defaults.
@@ -70,6 +83,17 @@ export class LatentDiffusion extends DDPM {
     const model = new LatentDiffusion(handle, params);
     await model.initFromParams();
     return model;
+  }
+
+  /** Texts among the arguments (a condition, or the captions of a batch) become tokens before they reach the network. */
+  override async call(method: string, args: Record<string, unknown> = {}, options?: CallOptions): Promise<any> {
+    const key = this.params.cond_stage_key as string;
+    const batch = args.batch as Batch | undefined;
+    const texts = batch ? batch[key] : args.input;
+    if (!this.tokenizer || !isTexts(texts)) return super.call(method, args, options);
+    using tokens = this.tokenizer.encode(texts);
+    using input = tokens.to({ device: this.device });
+    return super.call(method, batch ? { ...args, batch: { ...batch, [key]: input } } : { ...args, input }, options);
   }
 
   /** Loads the `ckpt_path` of each stage and of the config. @internal */
@@ -121,8 +145,15 @@ export class LatentDiffusion extends DDPM {
     const { predictCids = false, forceNotQuantize = false } = options;
     return (await this.call('differentiableDecodeFirstStage', { z, predictCids, forceNotQuantize }, options)).x;
   }
-  /** Encodes a condition: a tensor, or a batch for stages that pick their entry by name (class labels). */
-  async getLearnedConditioning(input: Tensor | Batch | readonly string[], options?: CallOptions): Promise<Tensor> {
+  /**
+   * Encodes a condition.
+   * @param input a tensor; a batch for stages that pick their entry by name (class labels); texts for stages that take
+   *   them, "" being what guidance leads away from
+   */
+  async getLearnedConditioning(
+    input: Tensor | Batch | string | readonly string[],
+    options?: CallOptions,
+  ): Promise<Tensor> {
     return (await this.call('getLearnedConditioning', { input }, options)).c;
   }
   /**

@@ -7,8 +7,6 @@
 
 namespace ldm {
 
-namespace {
-
 double largestFinite(at::ScalarType type) {
   switch (type) {
     case at::kHalf:
@@ -21,6 +19,8 @@ double largestFinite(at::ScalarType type) {
       return std::numeric_limits<float>::max();
   }
 }
+
+namespace {
 
 /// Weights that are small enough to be held for the backward pass: 64 MiB in fp32.
 constexpr int64_t kHeldWeights = int64_t{1} << 24;

@@ -5,6 +5,9 @@
 
 namespace ldm {
 
+/// The largest finite number of a floating point type; scores that must not count are filled with its negative.
+double largestFinite(at::ScalarType type);
+
 /// softmax(scale * q k^T) v over sequences (Vaswani et al. 2017).
 ///
 /// Runs libtorch's fused attention, which never holds the [n, m] weights where the device and the layout allow that.

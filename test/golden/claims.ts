@@ -26,6 +26,9 @@ const CLAIMED = [
   /^resume_ldm$/,
   /^log_images$/,
   /^tokenizer_bert$/,
+  /^(x_transformer|cond_stages)$/,
+  /^official_bert_/,
+  /^step_(bbox|segmentation)$/,
 ];
 
 /** Whether a case of this name belongs to what is claimed. */

@@ -21,6 +21,7 @@ const CLAIMED = [
   'configs/latent-diffusion/ffhq-ldm-vq-4.yaml',
   'configs/latent-diffusion/lsun_bedrooms-ldm-vq-4.yaml',
   'configs/latent-diffusion/lsun_churches-ldm-kl-8.yaml',
+  'configs/latent-diffusion/txt2img-1p4B-eval.yaml',
   'first_stage_models/kl-f16/config.yaml',
   'first_stage_models/kl-f32/config.yaml',
   'first_stage_models/kl-f4/config.yaml',
@@ -29,8 +30,12 @@ const CLAIMED = [
   'ldm/celeba256/config.yaml',
   'ldm/cin256/config.yaml',
   'ldm/ffhq256/config.yaml',
+  'ldm/layout2img-openimages256/config.yaml',
   'ldm/lsun_beds256/config.yaml',
   'ldm/lsun_churches256/config.yaml',
+  'ldm/semantic_synthesis256/config.yaml',
+  'ldm/semantic_synthesis512/config.yaml',
+  'ldm/text2img256/config.yaml',
 ];
 
 /** configs/a/b.yaml lies in configs__a__b.txt; the other folders were below models/. */

@@ -1,7 +1,7 @@
 /** Conditioning stages (ldm/modules/encoders/modules.py). */
 import type { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, flag, number, oneOf, options, rate, text } from '../types';
+import { count, flag, integer, number, oneOf, options, rate, text } from '../types';
 
 export const classEmbedder = options({
   embed_dim: count(),
@@ -19,6 +19,7 @@ const transformer = {
   max_seq_len: count().default(77),
 };
 export const transformerEmbedder = options({ ...transformer, vocab_size: count() });
+export type TransformerEmbedderParams = z.input<typeof transformerEmbedder>;
 export const bertEmbedder = options({
   ...transformer,
   vocab_size: count().default(30522),
@@ -26,8 +27,10 @@ export const bertEmbedder = options({
   use_tokenizer: flag().default(true),
   embedding_dropout: rate().default(0),
 });
+export type BERTEmbedderParams = z.input<typeof bertEmbedder>;
 export const spatialRescaler = options({
-  n_stages: count().default(1),
+  /** 0: only the channels are mapped. */
+  n_stages: integer(0).default(1),
   method: oneOf('nearest', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area').default('bilinear'),
   multiplier: number().positive().default(0.5),
   in_channels: count().default(3),
@@ -35,6 +38,7 @@ export const spatialRescaler = options({
   out_channels: count().nullable().default(null),
   bias: flag().default(false),
 });
+export type SpatialRescalerParams = z.input<typeof spatialRescaler>;
 const clipText = options({
   version: text().default('ViT-L/14'),
   max_length: count().default(77),

@@ -12,3 +12,4 @@ import './loss-networks';
 import './losses';
 import './schedulers';
 import './unets';
+import './x-transformer';
