@@ -3,30 +3,26 @@ import type { TrainProgress } from '../training/progress';
 import type { Output } from './output';
 import { formatDuration, Progress } from './progress';
 
-/** A display for one training. */
+/** A display for one training. A resumed one counts from where it went on. */
 export class TrainDisplay {
   readonly #progress: Progress;
-  readonly #startStep: number;
+  #before: number | undefined;
 
   /** @param options.images images of one optimizer step */
-  constructor(output: Output, options: { label: string; images: number; maxSteps: number | null; startStep?: number }) {
-    this.#startStep = options.startStep ?? 0;
-    this.#progress = new Progress(output, {
-      label: options.label,
-      total: options.maxSteps ?? undefined,
-      unit: 'images',
-      perStep: options.images,
-    });
+  constructor(output: Output, options: { label: string; images: number }) {
+    this.#progress = new Progress(output, { label: options.label, unit: 'images', perStep: options.images });
   }
 
   update({ epoch, step, maxSteps, loss, rss, eta }: TrainProgress): void {
-    this.#progress.update(step - this.#startStep, {
+    this.#before ??= step - 1;
+    const fields = {
       step,
       epoch,
       ...(loss ? { [loss.name.replace(/^train\//, '')]: loss.value } : {}),
       memory: `${Math.round(rss / 2 ** 20)} MB`,
       ...(maxSteps === null && eta !== null ? { ETA: formatDuration(eta) } : {}),
-    });
+    };
+    this.#progress.update(step - this.#before, fields, maxSteps === null ? undefined : maxSteps - this.#before);
   }
 
   /** A line that does not tear the bar. */

@@ -76,8 +76,6 @@ export class TrainingRun {
   readonly trainer: Trainer;
   /** Images of one optimizer step. */
   readonly imagesPerStep: number;
-  /** Optimizer steps at which the run ends, or null. */
-  readonly maxSteps: number | null;
   /** What is trained on what, for people. */
   readonly description: string;
   readonly #train: DataLoader;
@@ -93,7 +91,6 @@ export class TrainingRun {
     learningRate: number;
     trainer: Trainer;
     imagesPerStep: number;
-    maxSteps: number | null;
     description: string;
     train: DataLoader;
     validation: DataLoader | undefined;
@@ -107,7 +104,6 @@ export class TrainingRun {
     this.learningRate = parts.learningRate;
     this.trainer = parts.trainer;
     this.imagesPerStep = parts.imagesPerStep;
-    this.maxSteps = parts.maxSteps;
     this.description = parts.description;
     this.#train = parts.train;
     this.#validation = parts.validation;
@@ -148,14 +144,13 @@ export class TrainingRun {
     const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
     const schedule = options.schedule ?? scheduleOf(project.model);
     folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
-    const maxSteps = options.maxSteps ?? fixed.maxSteps ?? null;
     const logger = new MetricsLogger(folder.metrics, folder.events);
     const trainer = new Trainer({
       ...fixed,
       logdir: folder.root,
       learningRate,
       schedule,
-      maxSteps,
+      maxSteps: options.maxSteps ?? fixed.maxSteps,
       maxTime: options.maxTime ?? fixed.maxTime,
       seed,
       // The reference's constructors and steps draw from one stream.
@@ -176,7 +171,6 @@ export class TrainingRun {
       learningRate,
       trainer,
       imagesPerStep: images,
-      maxSteps,
       description: describe(project.model, data, learningRate, folder),
       train,
       validation,

@@ -55,20 +55,23 @@ describe('ldm train', () => {
     expect(JSON.parse(second.stdout)).toMatchObject({ global_step: 3, logdir: result.logdir });
   });
 
-  it('saves a usable checkpoint on ctrl-C and exits with 130', async () => {
+  it('saves a usable checkpoint on SIGUSR1 and goes on, and on ctrl-C and exits with 130', async () => {
     const logdir = newLogs();
     const child = spawn(process.execPath, [...PROGRAM, ...trainArgs(autoencoder, logdir)], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let stderr = '';
-    const steps = new Promise<void>((done) => {
-      child.stderr.on('data', (chunk) => {
-        stderr += chunk;
-        if (/step \d/.test(stderr)) done();
-      });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
     });
     const code = new Promise<number | null>((done) => child.on('exit', done));
-    await Promise.race([steps, code]);
+    const seen = async (pattern: RegExp) => {
+      while (!pattern.test(stderr) && child.exitCode === null) await new Promise((done) => setTimeout(done, 20));
+    };
+    await seen(/step \d/);
+    child.kill('SIGUSR1');
+    await seen(/Saved .*last\.ckpt/);
+    expect(child.exitCode).toBeNull();
     child.kill('SIGINT');
     expect([await code, stderr]).toEqual([130, expect.stringContaining('--resume')]);
     const [run] = fs.readdirSync(logdir);

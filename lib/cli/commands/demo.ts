@@ -46,8 +46,7 @@ async function run(
     onTraining: (phase, training) => {
       watch(training?.trainer);
       display?.end();
-      display =
-        training && new TrainDisplay(output, { label: TITLES[phase], images: training.imagesPerStep, maxSteps: null });
+      display = training && new TrainDisplay(output, { label: TITLES[phase], images: training.imagesPerStep });
     },
     onProgress: (_, progress) => display?.update(progress),
     onSampling: (done, total) => sampling.update(done, {}, total),

@@ -95,11 +95,7 @@ async function run(command: Command, options: TrainingRunOptions, fit: boolean):
       output.note('The config is right. Add -t to train.');
       return EXIT.ok;
     }
-    display = new TrainDisplay(output, {
-      label: 'training',
-      images: training.imagesPerStep,
-      maxSteps: training.maxSteps,
-    });
+    display = new TrainDisplay(output, { label: 'training', images: training.imagesPerStep });
     watch(training.trainer);
     let result: FitResult;
     try {
