@@ -40,7 +40,7 @@ async function run(
 ): Promise<DemoResult | null> {
   output.note(`A KL-VAE and a latent diffusion model learn to draw emoji; this takes about ${flags.minutes} minutes.`);
   let display: TrainDisplay | undefined;
-  const sampling = new Progress(output, { label: TITLES.sampling });
+  let sampling: Progress | undefined;
   const result = await runDemo({
     ...flags,
     onTraining: (phase, training) => {
@@ -49,9 +49,13 @@ async function run(
       display = training && new TrainDisplay(output, { label: TITLES[phase], images: training.imagesPerStep });
     },
     onProgress: (_, progress) => display?.update(progress),
-    onSampling: (done, total) => sampling.update(done, {}, total),
+    onSampling: (done, total) => {
+      // Only now: its rate counts from when it begins.
+      sampling ??= new Progress(output, { label: TITLES.sampling });
+      sampling.update(done, {}, total);
+    },
   });
-  if (result) sampling.end();
+  sampling?.end();
   return result;
 }
 
