@@ -6,9 +6,11 @@ import { slicePictures, writeFileAtomic } from '../pictures/picture';
 import { sampleImages } from '../sampling/sample-images';
 
 const COLUMNS = 10;
-/** DDIM steps, and the strength of guidance. */
-export const DEMO_STEPS = 30;
-export const DEMO_SCALE = 2;
+/**
+ * How the demo samples. After so short a training, deterministic DDIM often ends in debris; with as much noise as ancestral
+ * sampling (eta 1) later steps repair what earlier ones got wrong.
+ */
+export const DEMO_SAMPLING = { steps: 50, eta: 1, scale: 2 };
 
 /** Draws samples of every class. @param options.source log folder of a class-conditional LatentDiffusion */
 export async function drawSamples(
@@ -22,9 +24,7 @@ export async function drawSamples(
     const pictures = await sampleImages(model as DDPM, {
       count,
       classLabel: Array.from({ length: count }, (_, i) => Math.floor(i / COLUMNS)),
-      steps: DEMO_STEPS,
-      eta: 0,
-      scale: DEMO_SCALE,
+      ...DEMO_SAMPLING,
       unconditionalLabel: classNames.length,
       seed: options.seed,
       batchSize: count,
@@ -32,8 +32,9 @@ export async function drawSamples(
       onProgress: options.onProgress,
     });
     const rows = classNames.map((label, i) => ({ label, pictures: slicePictures(pictures, i * COLUMNS, COLUMNS) }));
-    const settings = { steps: DEMO_STEPS, eta: 0, scale: DEMO_SCALE, seed: options.seed, global_step: globalStep };
-    const subtitle = `step ${globalStep}, DDIM ${DEMO_STEPS} steps, guidance ${DEMO_SCALE}, seed ${options.seed}`;
+    const settings = { ...DEMO_SAMPLING, seed: options.seed, global_step: globalStep };
+    const { steps, eta, scale } = DEMO_SAMPLING;
+    const subtitle = `step ${globalStep}, DDIM ${steps} steps, eta ${eta}, guidance ${scale}, seed ${options.seed}`;
     const text = { settings: JSON.stringify(settings) };
     writeFileAtomic(
       file,

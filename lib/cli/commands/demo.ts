@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type DemoPhase, type DemoResult, runDemo } from '../../demo/demo';
-import { DEMO_SCALE } from '../../demo/samples';
+import { DEMO_SAMPLING } from '../../demo/samples';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT } from '../errors';
 import type { Output } from '../output';
@@ -60,7 +60,7 @@ async function run(
 }
 
 function report(result: DemoResult, flags: { minutes: number; seed: number; out: string }, output: Output): void {
-  const next = `${thisProgram()} sample ${result.diffusion} --class heart face -n 16 --scale ${DEMO_SCALE} --seed 1 --out ${path.join(flags.out, 'more')}`;
+  const next = `${thisProgram()} sample ${result.diffusion} --class heart face -n 16 --eta ${DEMO_SAMPLING.eta} --scale ${DEMO_SAMPLING.scale} --seed 1 --out ${path.join(flags.out, 'more')}`;
   output.result({ ...result, next }, () =>
     [
       `samples:          ${result.samples}`,

@@ -125,7 +125,7 @@ async function draw(
   }
   progress.end();
   const grid = path.join(flags.out, 'grid.png');
-  const subtitle = `${path.basename(loaded.checkpoint)}, step ${loaded.globalStep}, ${settings.sampler}${flags.vanilla ? '' : ` ${flags.steps} steps`}, scale ${flags.scale}, seed ${flags.seed}`;
+  const subtitle = `${path.basename(loaded.checkpoint)}, step ${loaded.globalStep}, ${settings.sampler}${flags.vanilla ? '' : ` ${flags.steps} steps, eta ${flags.eta}`}, scale ${flags.scale}, seed ${flags.seed}`;
   const cell = Math.max(96, rows[0].pictures.width);
   const text = { settings: JSON.stringify(settings) };
   writeFileAtomic(grid, await labelledGrid(rows, { title: 'Samples', subtitle, cell, text }));
