@@ -4,7 +4,7 @@ import type { AutoencoderKL } from '../../../lib/models/autoencoder-kl';
 import type { GoldenCase, KindHandler } from '../runner/case';
 
 const autoencoderKl: KindHandler = async (c) => {
-  if (c.name === 'ae_kl_train_dropout') await trainDropout(c);
+  if (c.meta.case === 'ae_kl_train_dropout') await trainDropout(c);
   else await evaluation(c);
 };
 

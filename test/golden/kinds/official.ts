@@ -2,8 +2,8 @@
 import type { KindHandler } from '../runner/case';
 
 const official: KindHandler = async (c) => {
-  const part = /^official_([a-z]+)/.exec(c.name)?.[1];
-  if (!part) throw new Error(`Expected a case named official_<part>_<model> but found ${c.name}`);
+  const part = /^official_([a-z]+)/.exec(c.meta.case)?.[1];
+  if (!part) throw new Error(`Expected a case named official_<part>_<model> but found ${c.meta.case}`);
   const module: { default: KindHandler } = await import(`./official/${part}`);
   await module.default(c);
 };
