@@ -21,4 +21,7 @@ double largestFinite(at::ScalarType type);
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                      const at::Tensor& keyMask = {});
 
+/// attention() of one sequence to itself, where no token sees a later one.
+at::Tensor causalAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+
 }  // namespace ldm

@@ -26,7 +26,7 @@ const CLAIMED = [
   /^resume_ldm$/,
   /^log_images$/,
   /^tokenizer_bert$/,
-  /^(x_transformer|cond_stages)$/,
+  /^(x_transformer|cond_stages|clip_text_image)$/,
   /^official_bert_/,
   /^step_(bbox|segmentation)$/,
 ];

@@ -1,7 +1,7 @@
 /** Conditioning stages (ldm/modules/encoders/modules.py). */
 import type { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, flag, integer, number, oneOf, options, rate, text } from '../types';
+import { count, either, flag, integer, number, oneOf, options, rate, text } from '../types';
 
 export const classEmbedder = options({
   embed_dim: count(),
@@ -39,19 +39,49 @@ export const spatialRescaler = options({
   bias: flag().default(false),
 });
 export type SpatialRescalerParams = z.input<typeof spatialRescaler>;
-const clipText = options({
-  version: text().default('ViT-L/14'),
+/** OpenAI's CLIP with a vision transformer (clip/model.py). */
+export const clip = options({
+  embed_dim: count(),
+  image_resolution: count(),
+  vision_layers: count(),
+  vision_width: count(),
+  vision_patch_size: count(),
+  context_length: count(),
+  vocab_size: count(),
+  transformer_width: count(),
+  transformer_heads: count(),
+  transformer_layers: count(),
+});
+export type CLIPParams = z.input<typeof clip>;
+/** The name of a published model, or the sizes of any other. */
+const clipVersion = () =>
+  either(
+    'ViT-B/32, ViT-B/16, ViT-L/14, ViT-L/14@336px or the options of clip.model.CLIP',
+    oneOf('ViT-B/32', 'ViT-B/16', 'ViT-L/14', 'ViT-L/14@336px'),
+    clip,
+  );
+export const clipText = options({
+  version: clipVersion().default('ViT-L/14'),
+  /** The reference keeps it and does not use it: a text has the model's context_length tokens. */
   max_length: count().default(77),
   n_repeat: count().default(1),
   normalize: flag().default(true),
 });
-const clipImage = options({ model: text(), jit: flag().default(false), antialias: flag().default(false) });
+export type FrozenCLIPTextEmbedderParams = z.input<typeof clipText>;
+export const clipImage = options({
+  model: clipVersion(),
+  /** The reference can load compiled models; here all are the same. */
+  jit: flag().default(false),
+  antialias: flag().default(false),
+});
+export type FrozenClipImageEmbedderParams = z.input<typeof clipImage>;
 /** Stable Diffusion 1.x: the text model of `transformers`. */
 const transformersClipText = options({
   version: text().default('openai/clip-vit-large-patch14'),
   max_length: count().default(77),
 });
 
+registerTarget('clip.model.CLIP', clip, { family: 'building block' });
 // The device of a condition is the model's: the reference's `device` says nothing here.
 const conditioner = { family: 'conditioner', ignored: ['device'] } as const;
 registerTarget('ldm.modules.encoders.modules.ClassEmbedder', classEmbedder, { family: 'conditioner' });

@@ -1,0 +1,67 @@
+/**
+ * What OpenAI's CLIP does to a text before it is cut into words: ftfy's repairs of characters and HTML entities.
+ *
+ * Departures: text that was decoded with a wrong encoding ("schÃ¶n") is left as it is, which ftfy guesses at; of the named
+ * HTML entities those of HTML 2 are known, and all numbered ones.
+ */
+
+/** https://ftfy.readthedocs.io: fix_latin_ligatures */
+const LIGATURES: Readonly<Record<string, string>> = {
+  '\u0132': 'IJ',
+  '\u0133': 'ij',
+  '\u0149': '\u02bcn',
+  '\u01f1': 'DZ',
+  '\u01f2': 'Dz',
+  '\u01f3': 'dz',
+  '\u01c4': 'D\u017d',
+  '\u01c5': 'D\u017e',
+  '\u01c6': 'd\u017e',
+  '\u01c7': 'LJ',
+  '\u01c8': 'Lj',
+  '\u01c9': 'lj',
+  '\u01ca': 'NJ',
+  '\u01cb': 'Nj',
+  '\u01cc': 'nj',
+  '\ufb00': 'ff',
+  '\ufb01': 'fi',
+  '\ufb02': 'fl',
+  '\ufb03': 'ffi',
+  '\ufb04': 'ffl',
+  '\ufb05': '\u017ft',
+  '\ufb06': 'st',
+};
+const LIGATURE = new RegExp(`[${Object.keys(LIGATURES).join('')}]`, 'g');
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const TERMINAL_ESCAPE = /\x1b\[[\d;]*[a-zA-Z]/g;
+const WIDE = /[\u3000\uff01-\uffef]/g;
+const LINE_BREAK = /\r\n|[\r\u2028\u2029\x85]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g;
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\xa0' };
+const ENTITY = /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(amp|lt|gt|quot|apos|nbsp));?/g;
+
+function unescapeHtml(text: string): string {
+  return text.replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
+    if (name) return name === 'apos' && !whole.endsWith(';') ? whole : ENTITIES[name];
+    const code = decimal ? Number(decimal) : Number.parseInt(hex!, 16);
+    return code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? '\ufffd' : String.fromCodePoint(code);
+  });
+}
+
+/** Repaired characters, entities as what they stand for, single blanks. */
+export function cleanText(text: string): string {
+  const repaired = text
+    .replace(TERMINAL_ESCAPE, '')
+    .replace(LIGATURE, (c) => LIGATURES[c])
+    .replace(WIDE, (c) => c.normalize('NFKC'))
+    .replace(/[\u02bc\u2018-\u201b]/g, "'")
+    .replace(/[\u201c-\u201f]/g, '"')
+    .replace(LINE_BREAK, '\n')
+    .replace(/[\ud800-\udfff]/gu, '\ufffd')
+    .replace(CONTROL, '')
+    .normalize('NFC');
+  return unescapeHtml(unescapeHtml(repaired))
+    .replace(/\p{White_Space}+/gu, ' ')
+    .trim();
+}

@@ -1,0 +1,99 @@
+/**
+ * The tokenizer of OpenAI's CLIP (Radford et al. 2021, https://arxiv.org/abs/2103.00020; reference: clip.tokenize). Its
+ * vocabulary comes with this package.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { LdmError } from '../errors';
+import { Tensor } from '../tensor';
+import { byteCharacters, bytePairs, WORD_END } from './byte-pairs';
+import { cleanText } from './clean-text';
+import type { Tokenizer } from './tokenizer';
+
+const FILE = path.join(__dirname, '../../models/clip/bpe_simple_vocab_16e6.txt.gz');
+/** Tokens in all: 512 bytes, the joins that were taken over from the file, and two special ones. */
+const SIZE = 49408;
+const START = '<|startoftext|>';
+const END = '<|endoftext|>';
+const WORD = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/giu;
+
+interface Vocabulary {
+  ids: ReadonlyMap<string, number>;
+  ranks: ReadonlyMap<string, number>;
+}
+
+let loaded: Vocabulary | undefined;
+
+/** Read once, when the first text is tokenized. */
+function vocabulary(): Vocabulary {
+  if (loaded) return loaded;
+  const bytes = byteCharacters();
+  const lines = gunzipSync(fs.readFileSync(FILE)).toString('utf8').split('\n');
+  const joins = lines.slice(1, 1 + SIZE - 2 * bytes.length - 2);
+  const symbols = [...bytes, ...bytes.map((b) => b + WORD_END), ...joins.map((j) => j.replace(' ', '')), START, END];
+  loaded = {
+    ids: new Map(symbols.map((symbol, id) => [symbol, id])),
+    ranks: new Map(joins.map((join, rank) => [join, rank])),
+  };
+  return loaded;
+}
+
+export interface CLIPTokenizerOptions {
+  /** Tokens in a row, start and end included; at least 2. Default 77. */
+  maxLength?: number;
+  /** Cut longer texts; otherwise they are refused, as in the reference. Default false. */
+  truncate?: boolean;
+}
+
+/** Lower-cased byte-pair tokens between <|startoftext|> and <|endoftext|>, filled up with zeros. */
+export class CLIPTokenizer implements Tokenizer {
+  readonly maxLength: number;
+  readonly truncate: boolean;
+
+  /** @throws LdmError ERR_INVALID_ARGUMENT for a length below 2 */
+  constructor(options: CLIPTokenizerOptions = {}) {
+    const { maxLength = 77, truncate = false } = options;
+    if (!Number.isInteger(maxLength) || maxLength < 2)
+      throw new LdmError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected a maxLength of at least 2, for start and end, but received ${maxLength}`,
+      );
+    this.maxLength = maxLength;
+    this.truncate = truncate;
+  }
+
+  /** Number of different tokens (49408). */
+  get vocabSize(): number {
+    return SIZE;
+  }
+
+  /** A text's token ids, without start and end, uncut. */
+  tokenIds(text: string): number[] {
+    const { ids, ranks } = vocabulary();
+    const words = cleanText(text).toLowerCase().match(WORD) ?? [];
+    return words.flatMap((word) => {
+      if (word === START || word === END) return [ids.get(word)!];
+      return bytePairs(word, ranks).map((symbol) => ids.get(symbol)!);
+    });
+  }
+
+  /** @throws LdmError ERR_INVALID_ARGUMENT for a text that is too long, unless `truncate` is set */
+  encode(texts: string | readonly string[]): Tensor {
+    const all = typeof texts === 'string' ? [texts] : texts;
+    const { ids } = vocabulary();
+    const room = this.maxLength - 2;
+    const rows = new BigInt64Array(all.length * this.maxLength);
+    for (const [i, text] of all.entries()) {
+      const own = this.tokenIds(text);
+      if (own.length > room && !this.truncate)
+        throw new LdmError(
+          'ERR_INVALID_ARGUMENT',
+          `Expected a text of at most ${room} tokens but "${text.slice(0, 40)}..." has ${own.length}; shorten it, or set truncate`,
+        );
+      const row = [ids.get(START)!, ...own.slice(0, room), ids.get(END)!];
+      rows.set(row.map(BigInt), i * this.maxLength);
+    }
+    return Tensor.from(rows, [all.length, this.maxLength]);
+  }
+}
