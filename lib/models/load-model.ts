@@ -78,8 +78,11 @@ function locate(source: string, given?: string): { configs: string[]; file: stri
   return { configs, file, classNames: classNamesOf(source) };
 }
 
-/** The checkpoint brings every weight: files that the config names for parts of the model are not needed any more. */
-function withoutCheckpoints(config: Config): Config {
+/**
+ * A config for a model whose checkpoint brings every weight: files that the config names for parts of the model, which may
+ * be gone, are not needed any more.
+ */
+export function withoutCheckpoints(config: Config): Config {
   const forget = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(forget);
     if (typeof value !== 'object' || value === null) return value;

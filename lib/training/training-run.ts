@@ -1,6 +1,6 @@
 /**
  * A training as the reference's main.py sets it up: configs merged from left to right and overridden, learning rate
- * scaled, log folder, callbacks, resume. Everything that can be wrong is found before the log folder is made.
+ * scaled, log folder, callbacks, resume. What can be wrong with them is found before anything is written.
  */
 import path from 'node:path';
 import {
@@ -16,6 +16,7 @@ import type { DataLoader } from '../data/data-loader';
 import { DataModuleFromConfig } from '../data/data-module';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
+import { withoutCheckpoints } from '../models/load-model';
 import type { Module } from '../models/module';
 import { instantiateFromConfig } from '../models/registry';
 import { Generator } from '../random';
@@ -112,8 +113,8 @@ export class TrainingRun {
   }
 
   /**
-   * Reads configs and data, creates the model, makes the log folder.
-   * @throws LdmError ERR_CONFIG, ERR_FILE, ERR_DATA, ERR_DEVICE, ERR_MISSING_WEIGHTS: nothing was written then
+   * Reads configs and data, creates the model. Nothing is written before {@link fit}.
+   * @throws LdmError ERR_CONFIG, ERR_FILE, ERR_DATA, ERR_DEVICE, ERR_MISSING_WEIGHTS
    */
   static async prepare(options: TrainingRunOptions): Promise<TrainingRun> {
     if (options.name && options.resume)
@@ -123,7 +124,8 @@ export class TrainingRun {
       );
     const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
     const config = mergedConfig(options, resumed?.configs ?? []);
-    const project = resolveProject(config);
+    // The checkpoint of a resumed run brings every weight.
+    const project = resolveProject(resumed ? withoutCheckpoints(config) : config);
     const fixed = trainerOptions(project.lightning.trainer);
     const seed = options.seed ?? 23;
 
@@ -138,12 +140,16 @@ export class TrainingRun {
     const device = options.device ?? 'cpu';
     const init = resumed ? 'empty' : 'random';
     const model = await instantiateFromConfig(project.model, { device, random: generator, init });
-    await preparePerceptualLoss(model, { file: options.vgg, resumed: resumed !== undefined });
+    try {
+      await preparePerceptualLoss(model, { file: options.vgg, resumed: resumed !== undefined });
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
 
     const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
     const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
     const schedule = options.schedule ?? scheduleOf(project.model);
-    folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
     const logger = new MetricsLogger(folder.metrics, folder.events);
     const trainer = new Trainer({
       ...fixed,
@@ -179,8 +185,10 @@ export class TrainingRun {
     });
   }
 
-  /** Trains until a limit or an interruption. */
+  /** Makes the log folder and trains until a limit or an interruption. */
   async fit(): Promise<FitResult> {
+    const { config, data } = this;
+    this.folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
     try {
       return await this.trainer.fit(this.model, this.#train, {
         validation: this.#validation,

@@ -55,6 +55,12 @@ describe('ldm train', () => {
     expect(JSON.parse(second.stdout)).toMatchObject({ global_step: 3, logdir: result.logdir });
   });
 
+  it('only checks the config without -t', async () => {
+    const logdir = newLogs();
+    const { code, stderr } = await runLdm('train', '-b', autoencoder, '--data', images.root, '-l', logdir);
+    expect([code, stderr, fs.readdirSync(logdir)]).toEqual([0, expect.stringMatching(/Add -t to train/), []]);
+  });
+
   it('saves a usable checkpoint on SIGUSR1 and goes on, and on ctrl-C and exits with 130', async () => {
     const logdir = newLogs();
     const child = spawn(process.execPath, [...PROGRAM, ...trainArgs(autoencoder, logdir)], {
