@@ -1,16 +1,17 @@
 /** e2e_*: what the reference's scripts do from a seed to uint8 pictures. */
 import type { LatentDiffusion } from '../../../lib/models';
+import { makeGrid, picturesOf, toBytes } from '../../../lib/pictures';
 import { Generator } from '../../../lib/random';
 import { DDIMSampler } from '../../../lib/sampling';
-import type { Tensor } from '../../../lib/tensor';
+import { Tensor } from '../../../lib/tensor';
 import type { GoldenCase, KindHandler } from '../runner/case';
 
 /** The seed of scripts/sample_diffusion.py's case. */
 const SEED = 1;
 
 /** The seed's own stream on the CPU, where the reference drew; its recording elsewhere. */
-function randomOf(c: GoldenCase, tag: string) {
-  return c.device === 'cpu' ? c.keep(new Generator(SEED)) : c.tape(tag);
+function randomOf(c: GoldenCase, tag: string, seed = SEED) {
+  return c.device === 'cpu' ? c.keep(new Generator(seed)) : c.tape(tag);
 }
 
 /** custom_to_pil: clamped, then truncated. */
@@ -37,7 +38,39 @@ async function unconditional(c: GoldenCase): Promise<void> {
   await c.out('vanilla.n_intermediates', vanilla.intermediates.length);
 }
 
-const CASES: Record<string, (c: GoldenCase) => Promise<void>> = { e2e_seeded_uncond: unconditional };
+/** The runs of scripts/txt2img.py's case, as far as they use DDIM. */
+const TEXT_RUNS = { ddim: { eta: 0 }, ddim_eta1: { eta: 1 } };
+
+async function textToImage(c: GoldenCase): Promise<void> {
+  const model = (await c.build()) as LatentDiffusion;
+  for (const [name, { eta }] of Object.entries(TEXT_RUNS)) {
+    const unconditional = await model.getLearnedConditioning(c.input('uncond_tokens'));
+    const conditioning = await model.getLearnedConditioning(c.input('tokens'));
+    const { samples } = await new DDIMSampler(model).sample({
+      steps: 5,
+      batchSize: 2,
+      eta,
+      conditioning,
+      unconditionalConditioning: unconditional,
+      unconditionalGuidanceScale: 5,
+      random: randomOf(c, `${name}.`, c.meta.manual_seed[name]),
+    });
+    const image = (await model.decodeFirstStage(samples)).add(1).div(2).clamp(0, 1);
+    await c.out(`${name}.c`, conditioning);
+    await c.out(`${name}.uc`, unconditional);
+    await c.out(`${name}.z`, samples);
+    await c.out(`${name}.image`, image);
+    await c.out(`${name}.uint8`, image.permute(0, 2, 3, 1).mul(255).to({ dtype: 'uint8' }));
+    const grid = makeGrid(await picturesOf(image), { nrow: 2 });
+    const bytes = toBytes(grid, { range: [0, 1], rounding: 'truncate' });
+    await c.out(`${name}.grid_uint8`, Tensor.from(bytes, [grid.height, grid.width, 3]));
+  }
+}
+
+const CASES: Record<string, (c: GoldenCase) => Promise<void>> = {
+  e2e_seeded_uncond: unconditional,
+  e2e_seeded_text2img: textToImage,
+};
 
 const e2eKind: KindHandler = async (c) => {
   const run = CASES[c.meta.case];
