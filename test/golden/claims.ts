@@ -26,6 +26,7 @@ const CLAIMED = [
   /^resume_ldm$/,
   /^log_images$/,
   /^tokenizer_bert$/,
+  /^seeded_init$/,
   /^(x_transformer|cond_stages|clip_text_image)$/,
   /^official_bert_/,
   /^step_(bbox|segmentation)$/,
