@@ -2,6 +2,7 @@
 import type { Module } from '../../../../lib/models';
 import { op, type Tensor } from '../../../../lib/tensor';
 import type { GoldenCase } from '../../runner/case';
+import { logged } from '../../runner/logged';
 
 /** The batch of a case: its inputs, images without their `_nhwc`. */
 export function batchOf(c: GoldenCase, names = [...c.inputs().keys()]): Record<string, Tensor> {
@@ -18,11 +19,11 @@ export async function put(model: Module, values: Record<string, Tensor>): Promis
   await model.loadStateDict(new Map(Object.entries(values)), { strict: false });
 }
 
-/** Reports each entry under `prefix` + name. */
+/** Reports each logged value under `prefix` + name. */
 export async function outAll(
   c: GoldenCase,
   prefix: string,
   values: Readonly<Record<string, Tensor | number>>,
 ): Promise<void> {
-  for (const [name, value] of Object.entries(values)) await c.out(prefix + name, value);
+  for (const [name, value] of Object.entries(values)) await c.out(prefix + name, logged(name, value));
 }

@@ -4,6 +4,7 @@ import type { Tape } from '../../../../lib/random';
 import type { Tensor } from '../../../../lib/tensor';
 import { createLrScheduler } from '../../../../lib/training/lr-schedulers';
 import type { GoldenCase } from '../../runner/case';
+import { logged } from '../../runner/logged';
 import { updates } from '../../runner/tables';
 import { batchOf, outAll } from './common';
 
@@ -55,7 +56,7 @@ export async function trainSteps(
       { random },
     );
     await c.out(`step${step}.lr`, rate);
-    await c.out(`step${step}.loss`, log['train/loss']);
+    await c.out(`step${step}.loss`, logged('train/loss', log['train/loss']));
     await outAll(c, `step${step}.log.`, log);
     const { names: rows, table } = await updates(before, await trained(model));
     await c.out(`step${step}.updates`, table);

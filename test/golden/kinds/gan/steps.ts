@@ -3,6 +3,7 @@ import type { TrainableAutoencoder } from '../../../../lib/models/trainable-auto
 import type { Tape } from '../../../../lib/random';
 import type { Tensor } from '../../../../lib/tensor';
 import type { GoldenCase } from '../../runner/case';
+import { logged } from '../../runner/logged';
 import { updates } from '../../runner/tables';
 
 /** Parameters whose values are compared after the last step. */
@@ -36,8 +37,9 @@ export async function ganSteps(
     const args = { batch, batchIdx: i, globalStep: globalStep + i, log: true, step: true, accumulate: 1 };
     const { turns } = await model.trainBatch(args, { random });
     for (const [k, turn] of turns.entries()) {
-      await c.out(`step${i}.opt${k}.loss`, turn.loss);
-      for (const [name, value] of Object.entries(turn.log)) await c.out(`step${i}.opt${k}.log.${name}`, value);
+      await c.out(`step${i}.opt${k}.loss`, logged('loss', turn.loss));
+      for (const [name, value] of Object.entries(turn.log))
+        await c.out(`step${i}.opt${k}.log.${name}`, logged(name, value));
     }
     const after = [...(await model.stateDict())].filter(([name]) => before.has(name));
     const { names, table } = await updates(before, after);
