@@ -12,9 +12,9 @@ namespace ldm {
 /// The surroundings of a running job. One per executor thread; nested contexts inherit what they do not set.
 struct JobContext {
   at::Device device = at::kCPU;
-  RandomSource* random = nullptr;                    ///< null: libtorch's default generator of the device
-  const std::atomic<bool>* cancelled = nullptr;      ///< set from another thread by an AbortSignal or by close()
-  std::function<void(const Value&)> progress;        ///< reports to JavaScript; may be empty
+  RandomSource* random = nullptr;                ///< null: libtorch's default generator of the device
+  const std::atomic<bool>* cancelled = nullptr;  ///< set from another thread by an AbortSignal or by close()
+  std::function<void(const Value&)> progress;    ///< reports to JavaScript; may be empty
   InitMode init = InitMode::Random;
 };
 
@@ -39,7 +39,8 @@ JobContext& context();
 JobContext* contextOfDevice(const at::Device& device);
 bool insideJob();
 
-/// Throws LdmError(ERR_ABORTED) when the job was cancelled. Called between the blocks of every network and by each loop.
+/// Throws LdmError(ERR_ABORTED) when the job was cancelled. Called between the blocks of every network and by each
+/// loop.
 void poll();
 
 /// Sends a progress value to JavaScript if anybody listens.

@@ -89,9 +89,7 @@ class Module : public Object {
 template <class M = Module>
 class ModuleList : public Module {
  public:
-  void append(std::shared_ptr<M> module) {
-    items_.push_back(child(std::to_string(items_.size()), module));
-  }
+  void append(std::shared_ptr<M> module) { items_.push_back(child(std::to_string(items_.size()), module)); }
   size_t size() const { return items_.size(); }
   M& operator[](size_t i) const { return *items_[i]; }
   auto begin() const { return items_.begin(); }

@@ -26,7 +26,8 @@ std::shared_ptr<T> createFromConfig(const Value& config) {
   const Value& params = config.get("params");
   auto made = create(config.string("target"), params.isNull() ? Value(Map{}) : params);
   auto typed = std::dynamic_pointer_cast<T>(made);
-  if (!typed) throw LdmError("ERR_INVALID_ARGUMENT", "'" + config.string("target") + "' is not of the kind that is needed here");
+  if (!typed)
+    throw LdmError("ERR_INVALID_ARGUMENT", "'" + config.string("target") + "' is not of the kind that is needed here");
   return typed;
 }
 
@@ -34,9 +35,9 @@ std::shared_ptr<T> createFromConfig(const Value& config) {
 
 #define LDM_CONCAT_(a, b) a##b
 #define LDM_CONCAT(a, b) LDM_CONCAT_(a, b)
-/// REGISTER("ldm.models.autoencoder.AutoencoderKL", AutoencoderKL): the class is constructible from `const Value& params`.
-#define REGISTER(target, Class)                                                            \
-  static const bool LDM_CONCAT(registered_, __COUNTER__) =                                 \
-      ::ldm::registerFactory(target, [](const ::ldm::Value& params) -> std::shared_ptr<::ldm::Object> { \
-        return std::make_shared<Class>(params);                                            \
-      })
+/// REGISTER("ldm.models.autoencoder.AutoencoderKL", AutoencoderKL): the class is constructible from `const Value&
+/// params`.
+#define REGISTER(target, Class)                                                    \
+  static const bool LDM_CONCAT(registered_, __COUNTER__) = ::ldm::registerFactory( \
+      target,                                                                      \
+      [](const ::ldm::Value& params) -> std::shared_ptr<::ldm::Object> { return std::make_shared<Class>(params); })
