@@ -1,5 +1,5 @@
 /**
- * What the trainer needs of a model: native methods under agreed names. AutoencoderKL, DDPM and LatentDiffusion have them.
+ * What the trainer needs of a model: native methods under agreed names. AutoencoderKL, VQModel, DDPM and LatentDiffusion have them.
  * One call is one micro-batch with all of the model's optimizers, in the reference's order.
  */
 import type { OptimizerState } from '../checkpoint';
@@ -40,19 +40,23 @@ export class Trainable {
   }
 
   /**
-   * Creates the optimizers and tells how many there are.
+   * Creates the optimizers.
+   * @returns the learning rate of each: a model may give them different ones (`lr_g_factor`)
    * @throws LdmError ERR_CONFIG when the model cannot be trained
    */
-  async configureOptimizers(learningRate: number): Promise<number> {
+  async configureOptimizers(learningRate: number): Promise<number[]> {
     try {
       await this.model.call('configureOptimizers', { learningRate });
     } catch (error) {
       if (!LdmError.is(error) || error.code !== 'ERR_UNKNOWN_METHOD') throw error;
-      throw new LdmError('ERR_CONFIG', 'This model cannot be trained. Use AutoencoderKL, DDPM or LatentDiffusion.');
+      throw new LdmError(
+        'ERR_CONFIG',
+        'This model cannot be trained. Use AutoencoderKL, VQModel, DDPM or LatentDiffusion.',
+      );
     }
     const states = await this.optimizerStates();
     disposeOptimizerStates(states);
-    return states.length;
+    return states.map(({ param_groups: [group] }) => Number(group.lr));
   }
 
   /** Runs one micro-batch. Returns the logged scalars. */

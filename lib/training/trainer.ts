@@ -28,7 +28,7 @@ export type LearningRateSchedule = (step: number, fraction: number) => number;
 export interface TrainerOptions {
   /** Root of the log folder: callbacks write below it. */
   logdir: string;
-  /** Learning rate of every optimizer, scaled already where that is wanted. */
+  /** Learning rate, scaled already where that is wanted. The model may give its optimizers a multiple of it. */
   learningRate: number;
   /** Factor on the learning rate. Default: constant 1. */
   schedule?: LearningRateSchedule | null;
@@ -109,7 +109,8 @@ export class Trainer {
   readonly #throughput = new Throughput();
   #trainable!: Trainable;
   #generator!: Generator;
-  #optimizers = 0;
+  /** Learning rate of each optimizer before the schedule's factor. */
+  #baseRates: readonly number[] = [];
   #state: TrainingState = { epoch: 0, position: 0, batchIdx: 0, globalStep: 0 };
   /** 1 within the hooks of a batch that made a step: the step is done but not yet counted. */
   #uncounted = 0;
@@ -163,7 +164,7 @@ export class Trainer {
     this.#generator = this.#options.generator ?? new Generator(this.#options.seed, model.device);
     this.#epochLength = train.dataset.length;
     await train.check();
-    this.#optimizers = await this.#trainable.configureOptimizers(this.#options.learningRate);
+    this.#baseRates = await this.#trainable.configureOptimizers(this.#options.learningRate);
     if (options.checkpoint) await this.#resume(options.checkpoint);
     await model.train();
     this.#started = seconds();
@@ -218,20 +219,20 @@ export class Trainer {
     const { accumulateGradBatches, logEveryNSteps, callbacks, logger } = this.#options;
     const { batchIdx, globalStep } = this.#state;
     const step = (batchIdx + 1) % accumulateGradBatches === 0 || loaded.last;
-    const rate = this.#rate(globalStep);
-    await this.#trainable.setLearningRates(Array(this.#optimizers).fill(rate));
+    const rates = this.#rates(globalStep);
+    await this.#trainable.setLearningRates(rates);
     const log = await this.#trainBatch(loaded.batch, step);
     this.#throughput.add(loaded.size, seconds());
     this.#state = { ...this.#state, position: loaded.position, batchIdx: batchIdx + 1 };
     Object.assign(this.#metrics, log);
     if (step && globalStep % logEveryNSteps === 0)
-      logger?.log({ ...log, lr: rate }, { step: globalStep, epoch: this.#state.epoch });
+      logger?.log({ ...log, lr: rates[0] }, { step: globalStep, epoch: this.#state.epoch });
     this.#uncounted = step ? 1 : 0;
     const event: BatchEvent = { batch: loaded.batch, batchIdx, stepped: step };
     for (const callback of callbacks) await callback.onTrainBatchEnd?.(this.#view, event);
     this.#state.globalStep += this.#uncounted;
     this.#uncounted = 0;
-    if (step) this.#report(rate, train);
+    if (step) this.#report(rates[0], train);
     if (step && this.#checkpointWanted) {
       this.#checkpointWanted = false;
       await this.#view.saveCheckpoint(this.#lastCheckpoint);
@@ -290,8 +291,10 @@ export class Trainer {
   }
 
   // ------------------------------------------------------------------------------------------------------ helpers
-  #rate(globalStep: number): number {
-    return this.#options.learningRate * (this.#options.schedule?.(globalStep, this.#fraction) ?? 1);
+  /** The learning rate of each optimizer. */
+  #rates(globalStep: number): number[] {
+    const factor = this.#options.schedule?.(globalStep, this.#fraction) ?? 1;
+    return this.#baseRates.map((rate) => rate * factor);
   }
 
   get #fraction(): number {
@@ -395,9 +398,9 @@ export class Trainer {
         callbacks: trainer.#options.callbacks,
         state: trainer.#next,
         epoch: trainer.#state.epoch,
-        learningRate: trainer.#options.learningRate,
-        rate: trainer.#rate(trainer.#next.globalStep),
-        optimizers: trainer.#optimizers,
+        baseRates: trainer.#baseRates,
+        rates: trainer.#rates(trainer.#next.globalStep),
+        scheduled: trainer.#options.schedule != null,
         weightsOnly,
       });
       if (file === trainer.#lastCheckpoint && !weightsOnly) trainer.#lastSaved = trainer.#next.globalStep;

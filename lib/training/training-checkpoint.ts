@@ -32,10 +32,11 @@ export interface WriteOptions extends TrainingParts {
   state: TrainingState;
   /** Number of the epoch in which the checkpoint is written. */
   epoch: number;
-  /** Learning rate before and after the schedule's factor. */
-  learningRate: number;
-  rate: number;
-  optimizers: number;
+  /** Learning rate of each optimizer before and after the schedule's factor. */
+  baseRates: readonly number[];
+  rates: readonly number[];
+  /** Whether there is a schedule: then each optimizer has one in Lightning. */
+  scheduled: boolean;
   /** Leave out everything that only training needs. */
   weightsOnly: boolean;
 }
@@ -45,7 +46,7 @@ export interface WriteOptions extends TrainingParts {
  * @throws LdmError ERR_FILE when it cannot be written
  */
 export async function writeTrainingCheckpoint(file: string, options: WriteOptions): Promise<void> {
-  const { trainable, generator, callbacks, state, weightsOnly, learningRate, rate, optimizers } = options;
+  const { trainable, generator, callbacks, state, weightsOnly } = options;
   const stateDict = await trainable.model.stateDict();
   const optimizerStates = weightsOnly ? [] : await trainable.optimizerStates();
   const generatorState = await generator.getState();
@@ -59,18 +60,7 @@ export async function writeTrainingCheckpoint(file: string, options: WriteOption
   const training = {
     callbacks: Object.fromEntries(stateful.map((c) => [c.stateKey, c.state!()])),
     optimizer_states: optimizerStates,
-    // The state_dict of torch's LambdaLR.
-    lr_schedulers: [
-      {
-        base_lrs: Array(optimizers).fill(learningRate),
-        last_epoch: state.globalStep,
-        verbose: false,
-        _step_count: state.globalStep + 1,
-        _get_lr_called_within_step: false,
-        _last_lr: Array(optimizers).fill(rate),
-        lr_lambdas: Array(optimizers).fill({}),
-      },
-    ],
+    lr_schedulers: options.scheduled ? options.baseRates.map((_, i) => schedulerState(options, i)) : [],
     node_ldm: { ...state, generator: generatorState },
   };
   try {
@@ -81,6 +71,19 @@ export async function writeTrainingCheckpoint(file: string, options: WriteOption
     disposeOptimizerStates(optimizerStates);
     generatorState.dispose();
   }
+}
+
+/** The `state_dict` of torch's LambdaLR for one optimizer. */
+function schedulerState({ state, baseRates, rates }: WriteOptions, optimizer: number): Record<string, unknown> {
+  return {
+    base_lrs: [baseRates[optimizer]],
+    last_epoch: state.globalStep,
+    verbose: false,
+    _step_count: state.globalStep + 1,
+    _get_lr_called_within_step: false,
+    _last_lr: [rates[optimizer]],
+    lr_lambdas: [{}],
+  };
 }
 
 /**
