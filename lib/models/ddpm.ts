@@ -118,8 +118,8 @@ export class DDPM extends Module {
     return given?.length ?? (this.params.timesteps as number);
   }
   /** What the network predicts. */
-  get parameterization(): 'eps' | 'x0' {
-    return this.params.parameterization as 'eps' | 'x0';
+  get parameterization(): 'eps' | 'x0' | 'v' {
+    return this.params.parameterization as 'eps' | 'x0' | 'v';
   }
   /** Shape of one sample, [c, h, w]. */
   get sampleShape(): [number, number, number] {
@@ -174,13 +174,25 @@ export class DDPM extends Module {
   async predictEpsFromXstart(x: Tensor, t: Tensor, xStart: Tensor): Promise<Tensor> {
     return (await this.call('predictEpsFromXstart', { x, t, xStart })).eps;
   }
+  /** The velocity that a network with `parameterization: v` is trained to predict. */
+  async getV(xStart: Tensor, noise: Tensor, t: Tensor): Promise<Tensor> {
+    return (await this.call('getV', { xStart, noise, t })).v;
+  }
+  /** The clean sample that x_t and the velocity come from (the reference's `predict_start_from_z_and_v`). */
+  async predictStartFromV(x: Tensor, t: Tensor, v: Tensor): Promise<Tensor> {
+    return (await this.call('predictStartFromV', { x, t, v })).xStart;
+  }
+  /** The noise that x_t and the velocity come from (the reference's `predict_eps_from_z_and_v`). */
+  async predictEpsFromV(x: Tensor, t: Tensor, v: Tensor): Promise<Tensor> {
+    return (await this.call('predictEpsFromV', { x, t, v })).eps;
+  }
   /** The prior term of the variational bound in bits per dimension, [n]. */
   async priorBpd(xStart: Tensor): Promise<Tensor> {
     return (await this.call('priorBpd', { xStart })).bpd;
   }
 
   // ------------------------------------------------------------------------------------------------ network
-  /** The network's output for x_t [n, c, h, w] at t: noise or a clean sample, see {@link parameterization}. */
+  /** The network's output for x_t [n, c, h, w] at t: noise, a clean sample or a velocity, see {@link parameterization}. */
   async applyModel(x: Tensor, t: Tensor, cond: Conditioning | null = null, options?: CallOptions): Promise<Tensor> {
     return (await this.call('applyModel', { x, t, cond }, options)).out;
   }

@@ -2,30 +2,24 @@
 import { type ResolvedParams, resolveNode } from '../config';
 import type { CLIPParams, FrozenCLIPTextEmbedderParams } from '../config/targets/conditioners';
 import type { CallOptions } from '../job';
-import type { NativeObject, NativeValue } from '../native';
-import { Tensor } from '../tensor';
+import type { NativeValue } from '../native';
+import type { Tensor } from '../tensor';
 import { CLIPTokenizer, type Tokenizer } from '../text';
 import { registerConditionTokenizer } from './condition-tokenizer';
-import { type CreateOptions, createNative, Module } from './module';
+import { type CreateOptions, createNative } from './module';
 import { registerModel } from './registry';
+import { TextEmbedder } from './text-embedder';
 
 /** Published models have 77 tokens. */
 function tokenizerOf({ version }: ResolvedParams): Tokenizer {
   return new CLIPTokenizer({ maxLength: typeof version === 'string' ? 77 : (version as CLIPParams).context_length });
 }
 
-/** One CLIP embedding for a text. The weights come with a checkpoint: nothing is downloaded. */
-export class FrozenCLIPTextEmbedder extends Module {
+/** One CLIP embedding for a text. The weights come with a checkpoint: nothing is downloaded. Texts that are too long are refused. */
+export class FrozenCLIPTextEmbedder extends TextEmbedder {
   /** The class's target string in official configs. */
   static readonly target = 'ldm.modules.encoders.modules.FrozenCLIPTextEmbedder';
-  /** Refuses texts that are too long, as the reference does. */
-  readonly tokenizer: Tokenizer;
-
-  /** @internal */
-  constructor(handle: NativeObject, params: ResolvedParams) {
-    super(handle);
-    this.tokenizer = tokenizerOf(params);
-  }
+  declare readonly tokenizer: Tokenizer;
 
   /** @throws LdmError ERR_CONFIG for options that are unknown or wrong */
   static async create(
@@ -39,30 +33,16 @@ export class FrozenCLIPTextEmbedder extends Module {
   /** @internal Reached through create and instantiateFromConfig. */
   static async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<FrozenCLIPTextEmbedder> {
     const handle = await createNative(FrozenCLIPTextEmbedder.target, params as NativeValue, options);
-    return new FrozenCLIPTextEmbedder(handle, params);
+    return new FrozenCLIPTextEmbedder(handle, tokenizerOf(params));
   }
 
   /**
    * @param input texts, or int64 token ids [n, context_length]
-   * @returns [n, embed_dim], of length 1 with `normalize`
+   * @returns [n, embed_dim], of length 1 with `normalize`; `encode` repeats it as context tokens, [n, n_repeat, embed_dim]
    * @throws LdmError ERR_INVALID_ARGUMENT for a text that is too long, or tokens of another shape
    */
   async forward(input: Tensor | string | readonly string[], options?: CallOptions): Promise<Tensor> {
-    return this.#withTokens(input, async (x) => (await this.call('forward', { x }, options)).y);
-  }
-  /** As {@link forward}, repeated as context tokens: [n, n_repeat, embed_dim]. */
-  async encode(input: Tensor | string | readonly string[], options?: CallOptions): Promise<Tensor> {
-    return this.#withTokens(input, async (x) => (await this.call('encode', { input: x }, options)).c);
-  }
-
-  async #withTokens(
-    input: Tensor | string | readonly string[],
-    run: (tokens: Tensor) => Promise<Tensor>,
-  ): Promise<Tensor> {
-    if (input instanceof Tensor) return run(input);
-    using tokens = this.tokenizer.encode(input);
-    using moved = tokens.to({ device: this.device });
-    return await run(moved);
+    return this.withTokens(input, async (x) => (await this.call('forward', { x }, options)).y);
   }
 }
 

@@ -7,6 +7,8 @@ export interface ConditioningParts {
   c_concat?: readonly Tensor[] | Tensor;
   /** Each [n, tokens, dim], or [n] labels under "adm". */
   c_crossattn?: readonly Tensor[] | Tensor;
+  /** Labels [n] or vectors [n, dim] beside the others, under "hybrid-adm" and "crossattn-adm". */
+  c_adm?: Tensor;
 }
 
 /** A tensor (or several) for the place that the model's conditioning_key names, or each place by name ("hybrid"). */

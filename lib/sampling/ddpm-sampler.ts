@@ -109,7 +109,7 @@ export function runOptions(model: DDPM, options: RunOptions): RunOptions {
   if (options.scoreCorrector && model.parameterization !== 'eps')
     throw new LdmError(
       'ERR_INVALID_ARGUMENT',
-      'A score corrector needs a model that predicts noise, but this one predicts x0',
+      `A score corrector needs a model that predicts noise, but this one predicts ${model.parameterization}`,
     );
   const { signal, random, precision, onStep, onProgress, scoreCorrector } = options;
   return { signal, random, precision, onStep, onProgress, scoreCorrector };

@@ -29,7 +29,7 @@ export interface BetaScheduleOptions {
  * @returns [timesteps], float64
  */
 export async function makeBetaSchedule(
-  schedule: 'linear' | 'cosine' | 'sqrt_linear' | 'sqrt',
+  schedule: 'linear' | 'cosine' | 'sqrt_linear' | 'sqrt' | 'squaredcos_cap_v2',
   timesteps: number,
   options: BetaScheduleOptions = {},
 ): Promise<Tensor> {

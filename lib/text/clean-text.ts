@@ -1,5 +1,5 @@
 /**
- * What OpenAI's CLIP does to a text before it is cut into words: ftfy's repairs of characters and HTML entities.
+ * What CLIP's tokenizers do to a text before it is cut into words: ftfy's repairs of characters and HTML entities.
  *
  * Departures: text that was decoded with a wrong encoding ("schÃ¶n") is left as it is, which ftfy guesses at; of the named
  * HTML entities those of HTML 2 are known, and all numbered ones.
@@ -49,10 +49,21 @@ function unescapeHtml(text: string): string {
   });
 }
 
-/** Repaired characters, entities as what they stand for, single blanks. */
-export function cleanText(text: string): string {
-  const repaired = text
-    .replace(TERMINAL_ESCAPE, '')
+/** ftfy leaves entities alone in a text that may be HTML, from the line of the first "<" on. */
+function unescapePlain(text: string): string {
+  const markup = text.indexOf('<');
+  const plain = markup < 0 ? text.length : text.lastIndexOf('\n', markup) + 1;
+  const unescaped = text.slice(0, plain).replace(/&(?:#\d+|#[xX][\da-fA-F]+|[a-z]+);/g, unescapeHtml);
+  return unescaped + text.slice(plain);
+}
+
+/**
+ * Repaired characters, single blanks, and entities as what they stand for.
+ * @param manner 'openai': all entities, twice over; 'transformers': once, and not in what looks like HTML
+ */
+export function cleanText(text: string, manner: 'openai' | 'transformers' = 'openai'): string {
+  const first = text.replace(TERMINAL_ESCAPE, '');
+  const repaired = (manner === 'transformers' ? unescapePlain(first) : first)
     .replace(LIGATURE, (c) => LIGATURES[c])
     .replace(WIDE, (c) => c.normalize('NFKC'))
     .replace(/[\u02bc\u2018-\u201b]/g, "'")
@@ -61,7 +72,7 @@ export function cleanText(text: string): string {
     .replace(/[\ud800-\udfff]/gu, '\ufffd')
     .replace(CONTROL, '')
     .normalize('NFC');
-  return unescapeHtml(unescapeHtml(repaired))
+  return (manner === 'openai' ? unescapeHtml(unescapeHtml(repaired)) : repaired)
     .replace(/\p{White_Space}+/gu, ' ')
     .trim();
 }

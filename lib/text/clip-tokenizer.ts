@@ -1,6 +1,6 @@
 /**
- * The tokenizer of OpenAI's CLIP (Radford et al. 2021, https://arxiv.org/abs/2103.00020; reference: clip.tokenize). Its
- * vocabulary comes with this package.
+ * The tokenizer of CLIP (Radford et al. 2021, https://arxiv.org/abs/2103.00020; references: clip.tokenize,
+ * open_clip.tokenize, transformers.CLIPTokenizer). Its vocabulary comes with this package.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -44,16 +44,23 @@ export interface CLIPTokenizerOptions {
   maxLength?: number;
   /** Cut longer texts; otherwise they are refused, as in the reference. Default false. */
   truncate?: boolean;
+  /**
+   * 'openai' (default): as clip.tokenize and open_clip.tokenize do; rows are filled up with zeros. 'transformers': as
+   * transformers' CLIPTokenizer of openai/clip-vit-large-patch14 does with ftfy installed; rows are filled up with
+   * <|endoftext|>, and HTML entities stay in a text with "<".
+   */
+  manner?: 'openai' | 'transformers';
 }
 
-/** Lower-cased byte-pair tokens between <|startoftext|> and <|endoftext|>, filled up with zeros. */
+/** Lower-cased byte-pair tokens between <|startoftext|> and <|endoftext|>. */
 export class CLIPTokenizer implements Tokenizer {
   readonly maxLength: number;
   readonly truncate: boolean;
+  readonly manner: 'openai' | 'transformers';
 
   /** @throws LdmError ERR_INVALID_ARGUMENT for a length below 2 */
   constructor(options: CLIPTokenizerOptions = {}) {
-    const { maxLength = 77, truncate = false } = options;
+    const { maxLength = 77, truncate = false, manner = 'openai' } = options;
     if (!Number.isInteger(maxLength) || maxLength < 2)
       throw new LdmError(
         'ERR_INVALID_ARGUMENT',
@@ -61,6 +68,7 @@ export class CLIPTokenizer implements Tokenizer {
       );
     this.maxLength = maxLength;
     this.truncate = truncate;
+    this.manner = manner;
   }
 
   /** Number of different tokens (49408). */
@@ -71,7 +79,7 @@ export class CLIPTokenizer implements Tokenizer {
   /** A text's token ids, without start and end, uncut. */
   tokenIds(text: string): number[] {
     const { ids, ranks } = vocabulary();
-    const words = cleanText(text).toLowerCase().match(WORD) ?? [];
+    const words = cleanText(text, this.manner).toLowerCase().match(WORD) ?? [];
     return words.flatMap((word) => {
       if (word === START || word === END) return [ids.get(word)!];
       return bytePairs(word, ranks).map((symbol) => ids.get(symbol)!);
@@ -84,6 +92,7 @@ export class CLIPTokenizer implements Tokenizer {
     const { ids } = vocabulary();
     const room = this.maxLength - 2;
     const rows = new BigInt64Array(all.length * this.maxLength);
+    if (this.manner === 'transformers') rows.fill(BigInt(ids.get(END)!));
     for (const [i, text] of all.entries()) {
       const own = this.tokenIds(text);
       if (own.length > room && !this.truncate)

@@ -11,22 +11,24 @@
 namespace ldm {
 
 /// DiffusionWrapper's conditioning_key.
-enum class ConditioningKey { None, Concat, CrossAttn, Hybrid, Adm };
-/// From the config: null, concat, crossattn, hybrid or adm.
+enum class ConditioningKey { None, Concat, CrossAttn, Hybrid, Adm, HybridAdm, CrossAttnAdm };
+/// From the config: null, concat, crossattn, hybrid, adm, hybrid-adm or crossattn-adm.
 ConditioningKey parseConditioningKey(const Value& key);
 
 /// Tensors that are concatenated to the input's channels, and tensors for the cross-attention (concatenated over
-/// tokens; under "adm" the first one holds the class labels). Both are empty for an unconditional model.
+/// tokens; under "adm" the first one holds the class labels). Both are empty for an unconditional model. Under
+/// "hybrid-adm" and "crossattn-adm", `adm` holds the labels or vectors that are added to the time embedding.
 struct Conditioning {
   std::vector<at::Tensor> concat;
   std::vector<at::Tensor> crossattn;
+  at::Tensor adm;
 
-  bool empty() const { return concat.empty() && crossattn.empty(); }
+  bool empty() const { return concat.empty() && crossattn.empty() && !adm.defined(); }
 
   /// Accepts what LatentDiffusion.apply_model does: null, a tensor, a list of tensors, or a map with c_concat and/or
-  /// c_crossattn (each a tensor or a list). `key` tells where a bare tensor or list belongs.
+  /// c_crossattn (each a tensor or a list) and/or c_adm (a tensor). `key` tells where a bare tensor or list belongs.
   static Conditioning from(const Value& value, ConditioningKey key);
-  /// As JavaScript gets it: null, or {c_concat, c_crossattn} with the lists that are not empty.
+  /// As JavaScript gets it: null, or {c_concat, c_crossattn, c_adm} with what there is.
   Value toValue() const;
 
   /// The first n entries of each batch.

@@ -78,8 +78,9 @@ at::Tensor DDIMSampler::predict(const at::Tensor& t) {
 
 void DDIMSampler::advance(const at::Tensor& out, const at::Tensor& t) {
   const auto& c = coefficients_[static_cast<size_t>(index_)];
-  at::Tensor eps = outputIsEps_ ? out : model_->diffusion().predictEpsFromStart(x_, t, out);
-  predX0_ = outputIsEps_ ? (x_ - c.sqrtOneMinusAlpha * eps) / std::sqrt(c.alpha) : out;
+  const auto& diffusion = model_->diffusion();
+  at::Tensor eps = outputIsEps_ ? out : diffusion.epsOf(x_, t, out);
+  predX0_ = outputIsEps_ ? (x_ - c.sqrtOneMinusAlpha * eps) / std::sqrt(c.alpha) : diffusion.startOf(x_, t, out);
   if (quantizeDenoised_) predX0_ = model_->quantizeLatent(predX0_);
   // Rounding may take the argument a little below 0 where eta is 1 and the step is the first.
   const float direction = std::sqrt(std::max(1.f - c.alphaPrev - c.sigma * c.sigma, 0.f));

@@ -4,7 +4,7 @@
 //
 // Departures, all where the reference fails: steps that would overflow (see schedule.h), guidance and slicing with
 // {c_concat, c_crossattn}, use_original_steps. A model that predicts x0 is sampled as such; the reference treats its
-// output as noise, which `output_is_eps` brings back.
+// output as noise, which `output_is_eps` brings back. One that predicts v is sampled as in Stable Diffusion 2.
 #pragma once
 
 #include <memory>

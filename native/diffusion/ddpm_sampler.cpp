@@ -12,8 +12,7 @@ namespace ldm {
 ReverseMoments reverseMoments(Denoiser& model, const at::Tensor& out, const at::Tensor& x, const at::Tensor& t,
                               bool clip, bool quantize) {
   const auto& diffusion = model.diffusion();
-  at::Tensor x0 =
-      diffusion.parameterization() == Parameterization::Eps ? diffusion.predictStartFromNoise(x, t, out) : out;
+  at::Tensor x0 = diffusion.startOf(x, t, out);
   if (clip) x0 = x0.clamp(-1., 1.);
   if (quantize) x0 = model.quantizeLatent(x0);
   return {diffusion.qPosterior(x0, x, t), x0};

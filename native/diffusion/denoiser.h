@@ -14,7 +14,7 @@ class Denoiser {
 
   virtual const GaussianDiffusion& diffusion() const = 0;
   virtual ConditioningKey conditioningKey() const = 0;
-  /// The network's output (noise or x0, as diffusion().parameterization() says) for x_t [n, c, h, w] at t [n].
+  /// The network's output (noise, x0 or v, as diffusion().parameterization() says) for x_t [n, c, h, w] at t [n].
   virtual at::Tensor applyModel(const at::Tensor& x, const at::Tensor& t, const Conditioning& cond) = 0;
   /// The nearest codes of the first stage.
   virtual at::Tensor quantizeLatent(const at::Tensor& x) = 0;

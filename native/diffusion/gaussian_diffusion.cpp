@@ -12,7 +12,8 @@ namespace ldm {
 Parameterization parseParameterization(const std::string& name) {
   if (name == "eps") return Parameterization::Eps;
   if (name == "x0") return Parameterization::X0;
-  invalid("unknown parameterization '" + name + "': expected eps or x0");
+  if (name == "v") return Parameterization::V;
+  invalid("unknown parameterization '" + name + "': expected eps, x0 or v");
 }
 
 at::Tensor extract(const at::Tensor& a, const at::Tensor& t, int64_t dims) {
@@ -68,6 +69,8 @@ GaussianDiffusion::GaussianDiffusion(const Value& params)
   // 2 * (1 - alpha_bar); models were trained with it, so it stays.
   if (parameterization_ == Parameterization::Eps)
     lvlbWeights = betas.pow(2) / (2 * posteriorVariance * single(alphas) * (1 - alphasCumprod));
+  else if (parameterization_ == Parameterization::V)
+    lvlbWeights = at::ones_like(betas);
   else
     lvlbWeights = 0.5 * alphasCumprod.sqrt() / (2. - alphasCumprod);
   // The posterior variance at t = 0 is 0; its weight takes the next one's value.
@@ -111,6 +114,51 @@ at::Tensor GaussianDiffusion::predictStartFromNoise(const at::Tensor& xt, const 
 at::Tensor GaussianDiffusion::predictEpsFromStart(const at::Tensor& xt, const at::Tensor& t,
                                                   const at::Tensor& x0) const {
   return (extract(sqrtRecipAlphasCumprod, t, xt.dim()) * xt - x0) / extract(sqrtRecipm1AlphasCumprod, t, xt.dim());
+}
+
+at::Tensor GaussianDiffusion::getV(const at::Tensor& x0, const at::Tensor& noise, const at::Tensor& t) const {
+  return extract(sqrtAlphasCumprod, t, x0.dim()) * noise - extract(sqrtOneMinusAlphasCumprod, t, x0.dim()) * x0;
+}
+
+at::Tensor GaussianDiffusion::predictStartFromV(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& v) const {
+  return extract(sqrtAlphasCumprod, t, xt.dim()) * xt - extract(sqrtOneMinusAlphasCumprod, t, xt.dim()) * v;
+}
+
+at::Tensor GaussianDiffusion::predictEpsFromV(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& v) const {
+  return extract(sqrtAlphasCumprod, t, xt.dim()) * v + extract(sqrtOneMinusAlphasCumprod, t, xt.dim()) * xt;
+}
+
+at::Tensor GaussianDiffusion::startOf(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& out) const {
+  switch (parameterization_) {
+    case Parameterization::Eps:
+      return predictStartFromNoise(xt, t, out);
+    case Parameterization::V:
+      return predictStartFromV(xt, t, out);
+    default:
+      return out;
+  }
+}
+
+at::Tensor GaussianDiffusion::epsOf(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& out) const {
+  switch (parameterization_) {
+    case Parameterization::X0:
+      return predictEpsFromStart(xt, t, out);
+    case Parameterization::V:
+      return predictEpsFromV(xt, t, out);
+    default:
+      return out;
+  }
+}
+
+at::Tensor GaussianDiffusion::targetOf(const at::Tensor& x0, const at::Tensor& noise, const at::Tensor& t) const {
+  switch (parameterization_) {
+    case Parameterization::X0:
+      return x0;
+    case Parameterization::V:
+      return getV(x0, noise, t);
+    default:
+      return noise;
+  }
 }
 
 at::Tensor GaussianDiffusion::priorBpd(const at::Tensor& x0) const {

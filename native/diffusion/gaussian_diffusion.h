@@ -14,8 +14,9 @@
 
 namespace ldm {
 
-/// What the network predicts: the noise, or the clean sample.
-enum class Parameterization { Eps, X0 };
+/// What the network predicts: the noise, the clean sample, or the velocity of Salimans & Ho 2022
+/// (https://arxiv.org/abs/2202.00512), sqrt(alpha_bar) * noise - sqrt(1 - alpha_bar) * x_0.
+enum class Parameterization { Eps, X0, V };
 Parameterization parseParameterization(const std::string& name);
 
 /// Mean, variance and log-variance of a normal distribution; the latter two broadcast over the mean.
@@ -45,6 +46,16 @@ class GaussianDiffusion {
   NormalMoments qPosterior(const at::Tensor& x0, const at::Tensor& xt, const at::Tensor& t) const;
   at::Tensor predictStartFromNoise(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& noise) const;
   at::Tensor predictEpsFromStart(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& x0) const;
+  /// The velocity at t, [n, ...].
+  at::Tensor getV(const at::Tensor& x0, const at::Tensor& noise, const at::Tensor& t) const;
+  at::Tensor predictStartFromV(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& v) const;
+  at::Tensor predictEpsFromV(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& v) const;
+  /// The clean sample that the network's output at x_t stands for, whatever it predicts.
+  at::Tensor startOf(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& out) const;
+  /// The noise that the network's output at x_t stands for, whatever it predicts.
+  at::Tensor epsOf(const at::Tensor& xt, const at::Tensor& t, const at::Tensor& out) const;
+  /// What the network's output is trained to be.
+  at::Tensor targetOf(const at::Tensor& x0, const at::Tensor& noise, const at::Tensor& t) const;
   /// The prior term of the variational bound in bits per dimension, [n].
   at::Tensor priorBpd(const at::Tensor& x0) const;
 

@@ -27,7 +27,7 @@ namespace ldm {
 ///
 /// Methods: step{tensors} -> {done, step, total, t, x, predX0} (the latter two if `tensors`); predict{} -> {x, t,
 /// index, eps, conditioning}; advance{eps, tensors} -> as step; result{} -> {samples, ...intermediates}. `eps` is the
-/// network's output, noise or x0.
+/// network's output: noise, x0 or v.
 class Sampler : public Object {
  public:
   /// Draws x_T unless it is given.

@@ -30,7 +30,17 @@ at::Tensor makeBetaSchedule(const std::string& name, int64_t timesteps, double l
   }
   if (name == "sqrt_linear") return linspace(linearStart, linearEnd, timesteps);
   if (name == "sqrt") return linspace(linearStart, linearEnd, timesteps).pow(0.5);
-  invalid("unknown beta_schedule '" + name + "': expected linear, cosine, sqrt_linear or sqrt");
+  if (name == "squaredcos_cap_v2") {
+    // alpha_bar at both ends of each step, as betas_for_alpha_bar computes them one by one.
+    const auto alphaBar = [timesteps](int64_t i) {
+      const double time = static_cast<double>(i) / static_cast<double>(timesteps);
+      return std::pow(std::cos((time + 0.008) / 1.008 * kPi / 2), 2);
+    };
+    std::vector<double> betas;
+    for (int64_t i = 0; i < timesteps; ++i) betas.push_back(std::min(1 - alphaBar(i + 1) / alphaBar(i), 0.999));
+    return at::tensor(betas, at::kDouble);
+  }
+  invalid("unknown beta_schedule '" + name + "': expected linear, cosine, sqrt_linear, sqrt or squaredcos_cap_v2");
 }
 
 std::vector<int64_t> makeDdimTimesteps(const std::string& method, int64_t steps, int64_t modelSteps) {

@@ -19,8 +19,8 @@
 namespace ldm {
 
 /// Betas of the forward process, [timesteps] float64.
-/// @param name linear (linear in sqrt(beta), as the reference's "linear" is), cosine, sqrt_linear (linear in beta) or
-/// sqrt
+/// @param name linear (linear in sqrt(beta), as the reference's "linear" is), cosine, sqrt_linear (linear in beta),
+/// sqrt or squaredcos_cap_v2 (that of Karlo, in Stable Diffusion 2's unCLIP models)
 /// @param cosineS offset of the cosine schedule, 8e-3 in the paper
 at::Tensor makeBetaSchedule(const std::string& name, int64_t timesteps, double linearStart, double linearEnd,
                             double cosineS);

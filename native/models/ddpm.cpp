@@ -76,6 +76,15 @@ void DDPM::announceFormulas() {
   method("predictEpsFromXstart", [this](const Value& a) -> Value {
     return Map{{"eps", diffusion_.predictEpsFromStart(a.tensor("x"), a.tensor("t"), a.tensor("xStart"))}};
   });
+  method("getV", [this](const Value& a) -> Value {
+    return Map{{"v", diffusion_.getV(a.tensor("xStart"), a.tensor("noise"), a.tensor("t"))}};
+  });
+  method("predictStartFromV", [this](const Value& a) -> Value {
+    return Map{{"xStart", diffusion_.predictStartFromV(a.tensor("x"), a.tensor("t"), a.tensor("v"))}};
+  });
+  method("predictEpsFromV", [this](const Value& a) -> Value {
+    return Map{{"eps", diffusion_.predictEpsFromV(a.tensor("x"), a.tensor("t"), a.tensor("v"))}};
+  });
   method("priorBpd", [this](const Value& a) -> Value { return Map{{"bpd", diffusion_.priorBpd(a.tensor("xStart"))}}; });
   method("schedule", [this](const Value&) -> Value {
     Map out;
@@ -131,8 +140,9 @@ at::Tensor DDPM::randomTimesteps(int64_t n) const {
   return ldm::randint(0, diffusion_.timesteps(), {n}, diffusion_.betas.options().dtype(at::kLong));
 }
 
-at::Tensor DDPM::elementLoss(const at::Tensor& out, const at::Tensor& xStart, const at::Tensor& noise) const {
-  const auto& target = diffusion_.parameterization() == Parameterization::Eps ? noise : xStart;
+at::Tensor DDPM::elementLoss(const at::Tensor& out, const at::Tensor& xStart, const at::Tensor& noise,
+                             const at::Tensor& t) const {
+  const auto target = diffusion_.targetOf(xStart, noise, t);
   auto loss = l1_ ? (target - out).abs() : at::mse_loss(target, out, at::Reduction::None);
   return loss.mean({1, 2, 3});
 }
@@ -140,7 +150,7 @@ at::Tensor DDPM::elementLoss(const at::Tensor& out, const at::Tensor& xStart, co
 DiffusionLoss DDPM::pLosses(const at::Tensor& xStart, const Conditioning& cond, const at::Tensor& t, at::Tensor noise) {
   if (!noise.defined()) noise = randnLike(xStart);
   auto out = applyModel(diffusion_.qSample(xStart, t, noise), t, cond);
-  auto element = elementLoss(out, xStart, noise);
+  auto element = elementLoss(out, xStart, noise, t);
   auto simple = element.mean();
   auto vlb = (diffusion_.lvlbWeights.index_select(0, t) * element).mean();
   DiffusionLoss loss;

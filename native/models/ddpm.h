@@ -28,7 +28,8 @@ struct DiffusionLoss {
 /// Children: model (DiffusionWrapper), model_ema (LitEma, with use_ema). Own state: logvar (with learn_logvar) and the
 /// buffers of the schedule.
 ///
-/// Formulas: qSample, qMeanVariance, qPosterior, predictStartFromNoise, predictEpsFromXstart, priorBpd, schedule.
+/// Formulas: qSample, qMeanVariance, qPosterior, predictStartFromNoise, predictEpsFromXstart,
+/// getV, predictStartFromV, predictEpsFromV, priorBpd, schedule.
 /// Network: applyModel, pMeanVariance, pSample. Losses: pLosses, sharedStep, getInput.
 /// Training: configureOptimizers, trainBatch, validateBatch, setLearningRates, optimizerStates, loadOptimizerStates.
 /// EMA: emaEnter, emaExit. Pictures: logImages.
@@ -63,7 +64,8 @@ class DDPM : public Module, public Denoiser {
   at::Tensor imageInput(const Value& batch, const std::string& key) const;
   at::Tensor randomTimesteps(int64_t n) const;
   /// The loss of each element of the batch, [n].
-  at::Tensor elementLoss(const at::Tensor& out, const at::Tensor& xStart, const at::Tensor& noise) const;
+  at::Tensor elementLoss(const at::Tensor& out, const at::Tensor& xStart, const at::Tensor& noise,
+                         const at::Tensor& t) const;
   std::string prefixed(const char* name) const { return std::string(training() ? "train/" : "val/") + name; }
   /// What AdamW trains.
   virtual std::vector<at::Tensor> trainedParameters() const;

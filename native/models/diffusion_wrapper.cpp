@@ -9,7 +9,8 @@ namespace ldm {
 DiffusionWrapper::DiffusionWrapper(const Value& unetConfig, ConditioningKey key) : key_(key) {
   unet_ = child("diffusion_model", createFromConfig<UNetModel>(unetConfig));
   method("forward", [this](const Value& args) -> Value {
-    Map cond{{"c_concat", args.get("c_concat")}, {"c_crossattn", args.get("c_crossattn")}};
+    Map cond{
+        {"c_concat", args.get("c_concat")}, {"c_crossattn", args.get("c_crossattn")}, {"c_adm", args.get("c_adm")}};
     return Map{{"out", forward(args.tensor("x"), args.tensor("t"), Conditioning::from(cond, key_))}};
   });
 }
@@ -30,6 +31,11 @@ const std::vector<at::Tensor>& attended(const Conditioning& cond) {
   return cond.crossattn;
 }
 
+const at::Tensor& embedded(const Conditioning& cond) {
+  if (!cond.adm.defined()) invalid("this model adds labels or vectors to its time embedding: pass them as {c_adm}");
+  return cond.adm;
+}
+
 }  // namespace
 
 at::Tensor DiffusionWrapper::forward(const at::Tensor& x, const at::Tensor& t, const Conditioning& cond) {
@@ -44,6 +50,10 @@ at::Tensor DiffusionWrapper::forward(const at::Tensor& x, const at::Tensor& t, c
       return unet_->forward(channels(x, cond), t, at::cat(attended(cond), 1), {});
     case ConditioningKey::Adm:
       return unet_->forward(x, t, {}, attended(cond).front());
+    case ConditioningKey::HybridAdm:
+      return unet_->forward(channels(x, cond), t, at::cat(attended(cond), 1), embedded(cond));
+    case ConditioningKey::CrossAttnAdm:
+      return unet_->forward(x, t, at::cat(attended(cond), 1), embedded(cond));
   }
   invalid("unknown conditioning key");
 }

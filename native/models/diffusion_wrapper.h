@@ -12,9 +12,9 @@
 namespace ldm {
 
 /// Hands a conditioning to the U-Net: concatenated to the input's channels (concat), as cross-attention context
-/// (crossattn), both (hybrid), or as class labels (adm).
+/// (crossattn), both (hybrid), or as class labels (adm). hybrid-adm and crossattn-adm have labels or vectors besides.
 ///
-/// Methods: forward{x, t, c_concat?, c_crossattn?} -> {out}.
+/// Methods: forward{x, t, c_concat?, c_crossattn?, c_adm?} -> {out}.
 class DiffusionWrapper : public Module {
  public:
   DiffusionWrapper(const Value& unetConfig, ConditioningKey key);

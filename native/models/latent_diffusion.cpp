@@ -155,7 +155,7 @@ at::Tensor LatentDiffusion::learnedConditioning(const Value& input) {
 
 Conditioning LatentDiffusion::conditioningAt(const Conditioning& cond, const at::Tensor& t) {
   if (!condIds_.defined() || cond.empty()) return cond;
-  if (conditioningKey() == ConditioningKey::Hybrid)
+  if (conditioningKey() == ConditioningKey::Hybrid || cond.adm.defined())
     invalid("num_timesteps_cond > 1 does not go with hybrid conditioning");
   auto tc = condIds_.index_select(0, t);
   Conditioning out = cond;
@@ -175,9 +175,9 @@ LatentInput LatentDiffusion::latentInput(const Value& batch, bool forceEncode, i
 
   if (condStageKey_ == firstStageKey_)
     out.condInput = out.x;
-  else if (condStageKey_ == "caption" || condStageKey_ == "coordinates_bbox")
+  else if (condStageKey_ == "caption" || condStageKey_ == "coordinates_bbox" || condStageKey_ == "txt")
     out.condInput = moved(batch.get(condStageKey_), device);
-  else if (condStageKey_ == "class_label")
+  else if (condStageKey_ == "class_label" || condStageKey_ == "cls")
     out.condInput = moved(batch, device);
   else
     out.condInput = imageInput(batch, condStageKey_);
@@ -202,7 +202,7 @@ DiffusionLoss LatentDiffusion::pLosses(const at::Tensor& xStart, const Condition
                                        at::Tensor noise) {
   if (!noise.defined()) noise = randnLike(xStart);
   auto out = applyModel(diffusion_.qSample(xStart, t, noise), t, cond);
-  auto element = elementLoss(out, xStart, noise);
+  auto element = elementLoss(out, xStart, noise, t);
   auto vlb = (diffusion_.lvlbWeights.index_select(0, t) * element).mean();
 
   // The learned (or fixed) log-variance weighs every timestep, also when it is not learned.

@@ -84,12 +84,12 @@ at::Tensor CrossAttention::forward(const at::Tensor& x, const at::Tensor& contex
 }
 
 BasicTransformerBlock::BasicTransformerBlock(int64_t dim, const TransformerOptions& options)
-    : checkpoint_(options.checkpoint) {
+    : checkpoint_(options.checkpoint), selfAttention_(!options.disableSelfAttention) {
   AttentionOptions self{
       .contextDim = {}, .heads = options.heads, .dimHead = options.dimHead, .dropout = options.dropout};
   AttentionOptions cross = self;
   cross.contextDim = options.contextDim;
-  attn1_ = child("attn1", std::make_shared<CrossAttention>(dim, self));
+  attn1_ = child("attn1", std::make_shared<CrossAttention>(dim, selfAttention_ ? self : cross));
   ff_ =
       child("ff", std::make_shared<FeedForward>(
                       dim, FeedForwardOptions{
@@ -110,7 +110,8 @@ BasicTransformerBlock::BasicTransformerBlock(const Value& params)
                                                .dropout = params.number("dropout"),
                                                .contextDim = optionalInteger(params, "context_dim"),
                                                .gatedFeedForward = params.boolean("gated_ff"),
-                                               .checkpoint = params.boolean("checkpoint")}) {}
+                                               .checkpoint = params.boolean("checkpoint"),
+                                               .disableSelfAttention = params.boolean("disable_self_attn")}) {}
 
 at::Tensor BasicTransformerBlock::forward(const at::Tensor& x, const at::Tensor& context) {
   if (!checkpoint_ || !at::GradMode::is_enabled()) return compute(x, context);
@@ -122,7 +123,7 @@ at::Tensor BasicTransformerBlock::forward(const at::Tensor& x, const at::Tensor&
 
 at::Tensor BasicTransformerBlock::compute(const at::Tensor& x, const at::Tensor& context) {
   poll();
-  at::Tensor h = attn1_->forward(norm1_->forward(x)) + x;
+  at::Tensor h = attn1_->forward(norm1_->forward(x), selfAttention_ ? at::Tensor() : context) + x;
   h = attn2_->forward(norm2_->forward(h), context) + h;
   return ff_->forward(norm3_->forward(h)) + h;
 }

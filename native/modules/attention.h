@@ -72,7 +72,8 @@ struct TransformerOptions {
   double dropout = 0;
   std::optional<int64_t> contextDim;  ///< default: the second attention attends to x as well
   bool gatedFeedForward = true;
-  bool checkpoint = false;  ///< recompute in the backward pass instead of keeping activations
+  bool checkpoint = false;            ///< recompute in the backward pass instead of keeping activations
+  bool disableSelfAttention = false;  ///< both attentions attend to the context (Stable Diffusion 2)
 };
 
 /// Self-attention, cross-attention and a feed-forward network, each on a layer norm and with a residual connection.
@@ -90,7 +91,7 @@ class BasicTransformerBlock : public Module {
  private:
   at::Tensor compute(const at::Tensor& x, const at::Tensor& context);
 
-  bool checkpoint_;
+  bool checkpoint_, selfAttention_;
   std::shared_ptr<CrossAttention> attn1_, attn2_;
   std::shared_ptr<FeedForward> ff_;
   std::shared_ptr<LayerNorm> norm1_, norm2_, norm3_;

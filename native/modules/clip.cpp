@@ -10,7 +10,6 @@
 
 #include "../core/random.h"
 #include "../core/registry.h"
-#include "../kernels/attention.h"
 
 namespace ldm {
 
@@ -56,8 +55,7 @@ ClipOptions ClipOptions::from(const Value& version) {
 }
 
 ClipTransformer::Attention::Attention(int64_t width, int64_t heads, bool causal) : heads_(heads), causal_(causal) {
-  if (width % heads != 0)
-    invalid("A width of " + std::to_string(width) + " cannot be split into " + std::to_string(heads) + " heads");
+  checkClipHeads(width, heads);
   inProjWeight = parameter("in_proj_weight", at::empty({3 * width, width}));
   inProjBias = parameter("in_proj_bias", at::zeros({3 * width}));
   outProj = child("out_proj", std::make_shared<Linear>(width, width));
@@ -67,12 +65,8 @@ ClipTransformer::Attention::Attention(int64_t width, int64_t heads, bool causal)
 }
 
 at::Tensor ClipTransformer::Attention::forward(const at::Tensor& x) {
-  const at::Tensor all =
-      at::linear(x, inProjWeight, inProjBias).unflatten(-1, {3, heads_, -1}).permute({2, 0, 3, 1, 4});
-  const double scale = inverseRoot(all.size(-1));
-  const at::Tensor out =
-      causal_ ? causalAttention(all[0], all[1], all[2], scale) : ldm::attention(all[0], all[1], all[2], scale);
-  return outProj->forward(out.transpose(1, 2).flatten(2));
+  const auto all = at::linear(x, inProjWeight, inProjBias).chunk(3, -1);
+  return outProj->forward(clipAttention(all[0], all[1], all[2], heads_, causal_));
 }
 
 ClipTransformer::Mlp::Mlp(int64_t width) {
@@ -80,24 +74,35 @@ ClipTransformer::Mlp::Mlp(int64_t width) {
   proj = child("c_proj", std::make_shared<Linear>(4 * width, width));
 }
 
-ClipTransformer::Block::Block(int64_t width, int64_t heads, bool causal) {
-  attn = child("attn", std::make_shared<Attention>(width, heads, causal));
-  ln1 = child("ln_1", std::make_shared<LayerNorm>(width));
-  mlp = child("mlp", std::make_shared<Mlp>(width));
-  ln2 = child("ln_2", std::make_shared<LayerNorm>(width));
+ClipTransformer::Block::Block(const ClipTransformerOptions& options) {
+  // Created in the order in which both libraries draw; the order of the names is the library's.
+  attn = std::make_shared<Attention>(options.width, options.heads, options.causal);
+  ln1 = std::make_shared<LayerNorm>(options.width);
+  mlp = std::make_shared<Mlp>(options.width);
+  ln2 = std::make_shared<LayerNorm>(options.width);
+  if (options.normsFirst) child("ln_1", ln1);
+  child("attn", attn);
+  if (!options.normsFirst) {
+    child("ln_1", ln1);
+    child("mlp", mlp);
+  }
+  child("ln_2", ln2);
+  if (options.normsFirst) child("mlp", mlp);
 }
 
-ClipTransformer::ClipTransformer(int64_t width, int64_t layers, int64_t heads, bool causal) : width_(width) {
+ClipTransformer::ClipTransformer(const ClipTransformerOptions& options)
+    : width_(options.width), activation_(options.activation) {
   blocks_ = child("resblocks", std::make_shared<ModuleList<Block>>());
-  for (int64_t i = 0; i < layers; i++) blocks_->append(std::make_shared<Block>(width, heads, causal));
+  for (int64_t i = 0; i < options.layers; i++) blocks_->append(std::make_shared<Block>(options));
 }
 
-at::Tensor ClipTransformer::forward(at::Tensor x) {
-  for (const auto& block : *blocks_) {
+at::Tensor ClipTransformer::forward(at::Tensor x, int64_t skip) {
+  const auto depth = static_cast<int64_t>(blocks_->size()) - skip;
+  for (int64_t i = 0; i < depth; i++) {
     poll();
-    x = x + block->attn->forward(block->ln1->forward(x));
-    const at::Tensor h = block->mlp->fc->forward(block->ln2->forward(x));
-    x = x + block->mlp->proj->forward(h * at::sigmoid(1.702 * h));  // QuickGELU
+    Block& block = (*blocks_)[static_cast<size_t>(i)];
+    x = x + block.attn->forward(block.ln1->forward(x));
+    x = x + block.mlp->proj->forward(clipActivation(block.mlp->fc->forward(block.ln2->forward(x)), activation_));
   }
   return x;
 }
@@ -122,8 +127,8 @@ ClipVision::ClipVision(const ClipOptions& options) : resolution_(options.imageRe
   classEmbedding_ = parameter("class_embedding", scaledNoise({width}, scale));
   positionalEmbedding_ = parameter("positional_embedding", scaledNoise({side * side + 1, width}, scale));
   lnPre_ = child("ln_pre", std::make_shared<LayerNorm>(width));
-  transformer_ = child("transformer",
-                       std::make_shared<ClipTransformer>(width, options.visionLayers, width / 64, /*causal=*/false));
+  transformer_ = child("transformer", std::make_shared<ClipTransformer>(ClipTransformerOptions{
+                                          width, options.visionLayers, width / 64, /*causal=*/false}));
   lnPost_ = child("ln_post", std::make_shared<LayerNorm>(width));
   proj_ = parameter("proj", scaledNoise({width, options.embedDim}, scale));
 }
@@ -142,8 +147,9 @@ at::Tensor ClipVision::forward(const at::Tensor& image) {
 Clip::Clip(const ClipOptions& options) : contextLength_(options.contextLength) {
   const int64_t width = options.transformerWidth;
   visual_ = child("visual", std::make_shared<ClipVision>(options));
-  transformer_ = child("transformer", std::make_shared<ClipTransformer>(width, options.transformerLayers,
-                                                                        options.transformerHeads, /*causal=*/true));
+  transformer_ =
+      child("transformer", std::make_shared<ClipTransformer>(ClipTransformerOptions{
+                               width, options.transformerLayers, options.transformerHeads, /*causal=*/true}));
   tokenEmbedding_ = child("token_embedding", std::make_shared<Embedding>(options.vocabSize, width));
   positionalEmbedding_ = parameter("positional_embedding", at::empty({contextLength_, width}));
   lnFinal_ = child("ln_final", std::make_shared<LayerNorm>(width));
@@ -159,13 +165,10 @@ Clip::Clip(const ClipOptions& options) : contextLength_(options.contextLength) {
 }
 
 at::Tensor Clip::encodeText(const at::Tensor& tokens) {
-  if (tokens.dim() != 2 || tokens.size(1) != contextLength_ || tokens.is_floating_point())
-    invalid("Expected token ids, integers of shape [n, " + std::to_string(contextLength_) + "], but received " +
-            Value(tokens).describe());
+  checkClipTokens(tokens, contextLength_);
   const at::Tensor x = tokenEmbedding_->forward(tokens) + positionalEmbedding_;
   const at::Tensor y = lnFinal_->forward(transformer_->forward(x));
-  const at::Tensor rows = at::arange(tokens.size(0), tokens.options());
-  return at::matmul(at::index(y, {rows, tokens.argmax(-1)}), textProjection_);
+  return at::matmul(clipEndOfText(y, tokens), textProjection_);
 }
 
 REGISTER("clip.model.CLIP", Clip);

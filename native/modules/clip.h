@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "clip_parts.h"
 #include "layers.h"
 
 namespace ldm {
@@ -21,12 +22,21 @@ struct ClipOptions {
   static ClipOptions from(const Value& version);
 };
 
-/// A stack of pre-norm transformer layers with QuickGELU.
+/// What ClipTransformer is made of.
+struct ClipTransformerOptions {
+  int64_t width, layers, heads;
+  bool causal;  ///< no token sees a later one
+  ClipActivation activation = ClipActivation::QuickGelu;
+  bool normsFirst = false;  ///< children in open_clip's order (ln_1, attn, ln_2, mlp) instead of OpenAI's
+};
+
+/// A stack of pre-norm transformer layers.
 class ClipTransformer : public Module {
  public:
-  ClipTransformer(int64_t width, int64_t layers, int64_t heads, bool causal);
+  explicit ClipTransformer(const ClipTransformerOptions& options);
   /// @param x [b, n, width]
-  at::Tensor forward(at::Tensor x);
+  /// @param skip the last so many layers are left out
+  at::Tensor forward(at::Tensor x, int64_t skip = 0);
   /// OpenAI's initialisation, which follows after all modules were created.
   void initialize();
 
@@ -49,13 +59,14 @@ class ClipTransformer : public Module {
     std::shared_ptr<Linear> fc, proj;
   };
   struct Block : Module {
-    Block(int64_t width, int64_t heads, bool causal);
+    explicit Block(const ClipTransformerOptions& options);
     std::shared_ptr<Attention> attn;
     std::shared_ptr<LayerNorm> ln1, ln2;
     std::shared_ptr<Mlp> mlp;
   };
 
   int64_t width_;
+  ClipActivation activation_;
   std::shared_ptr<ModuleList<Block>> blocks_;
 };
 

@@ -4,11 +4,19 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <vector>
 
 #include "attention.h"
 #include "layers.h"
 
 namespace ldm {
+
+struct SpatialTransformerOptions {
+  TransformerOptions block;  ///< its contextDim is that of every block, unless contextDims names others
+  int64_t depth = 1;
+  std::vector<int64_t> contextDims{};  ///< of each block
+  bool useLinear = false;  ///< linear maps in place of the 1x1 convolutions: weights of rank 2 (Stable Diffusion 2)
+};
 
 /// Transformer blocks over the positions of an image, between two 1x1 convolutions, with a residual connection
 /// (Rombach et al. 2022, section 3.3).
@@ -17,7 +25,7 @@ namespace ldm {
 class SpatialTransformer : public Module {
  public:
   /// The blocks are heads * dimHead wide.
-  SpatialTransformer(int64_t inChannels, int64_t depth, const TransformerOptions& options);
+  SpatialTransformer(int64_t inChannels, const SpatialTransformerOptions& options);
   explicit SpatialTransformer(const Value& params);
 
   /// @param x [b, in_channels, h, w]
@@ -26,7 +34,8 @@ class SpatialTransformer : public Module {
 
  private:
   std::shared_ptr<GroupNorm> norm_;
-  std::shared_ptr<Conv> projIn_, projOut_;
+  bool useLinear_;
+  std::shared_ptr<Layer> projIn_, projOut_;
   std::shared_ptr<ModuleList<BasicTransformerBlock>> blocks_;
 };
 

@@ -20,8 +20,21 @@ unet::UNetOptions readOptions(const Value& params) {
   options.useSpatialTransformer = params.boolean("use_spatial_transformer");
   options.transformerDepth = params.integer("transformer_depth");
   options.legacy = params.boolean("legacy");
-  if (params.has("context_dim")) options.contextDim = params.integer("context_dim");
-  if (options.useSpatialTransformer != options.contextDim.has_value())
+  options.disableMiddleSelfAttn = params.boolean("disable_middle_self_attn");
+  options.useLinearInTransformer = params.boolean("use_linear_in_transformer");
+  if (params.has("context_dim")) {
+    const Value& width = params.get("context_dim");
+    options.contextDims = width.isList() ? width.asInts("context_dim") : std::vector<int64_t>{width.asInteger()};
+  }
+  if (params.has("disable_self_attentions"))
+    for (const Value& off : params.get("disable_self_attentions").asList())
+      options.disableSelfAttentions.push_back(off.asBool("disable_self_attentions"));
+  if (params.has("num_attention_blocks")) options.numAttentionBlocks = params.ints("num_attention_blocks");
+  for (const size_t given : {options.disableSelfAttentions.size(), options.numAttentionBlocks.size()})
+    if (given != 0 && given != options.channelMult.size())
+      invalid("'disable_self_attentions' and 'num_attention_blocks' need an entry for each of the " +
+              std::to_string(options.channelMult.size()) + " levels, but " + std::to_string(given) + " are given");
+  if (options.useSpatialTransformer != !options.contextDims.empty())
     invalid(options.useSpatialTransformer
                 ? "'use_spatial_transformer' needs the width of the condition in 'context_dim'"
                 : "'context_dim' is given, so 'use_spatial_transformer' must be true");
@@ -39,8 +52,7 @@ UNetModel::UNetModel(const Value& params) {
   modelChannels_ = options.modelChannels;
   unet::UNetBuilder builder(options);
   timeEmbed_ = child("time_embed", builder.timeEmbedding());
-  if (params.has("num_classes"))
-    labelEmb_ = child("label_emb", std::make_shared<Embedding>(params.integer("num_classes"), builder.timeEmbedDim()));
+  if (params.has("num_classes")) createLabelEmbedding(params, builder.timeEmbedDim());
   inputBlocks_ = child("input_blocks", builder.inputBlocks());
   middleBlock_ = child("middle_block", builder.middleBlock());
   outputBlocks_ = child("output_blocks", builder.outputBlocks());
@@ -66,21 +78,53 @@ UNetModel::UNetModel(const Value& params) {
   });
 }
 
+void UNetModel::createLabelEmbedding(const Value& params, int64_t width) {
+  const Value& classes = params.get("num_classes");
+  if (!classes.isString()) {
+    labelEmb_ = child("label_emb", std::make_shared<Embedding>(classes.asInteger("num_classes"), width));
+    return;
+  }
+  const bool sequential = classes.asString() == "sequential";
+  if (!sequential && classes.asString() != "continuous")
+    invalid("'num_classes' must be a number, continuous or sequential, but is '" + classes.asString() + "'");
+  vectorWidth_ = sequential ? params.integer("adm_in_channels") : 1;
+  if (!sequential) {
+    vectorEmb_ = child<Layer>("label_emb", std::make_shared<Linear>(vectorWidth_, width));
+    return;
+  }
+  auto inner = std::make_shared<Sequential>();
+  inner->append(std::make_shared<Linear>(vectorWidth_, width));
+  inner->append(Activation::silu());
+  inner->append(std::make_shared<Linear>(width, width));
+  auto outer = std::make_shared<Sequential>();
+  outer->append(inner);
+  vectorEmb_ = child<Layer>("label_emb", outer);
+}
+
+at::Tensor UNetModel::labelEmbedding(const at::Tensor& y, int64_t batch, at::ScalarType type) const {
+  const auto expect = [&](const std::string& shape) {
+    invalid("Class labels must have shape " + shape + ", but received " + Value(y).describe());
+  };
+  if (labelEmb_) {
+    if (y.dim() != 1 || y.size(0) != batch) expect("[" + std::to_string(batch) + "]");
+    return labelEmb_->forward(y);
+  }
+  if (y.dim() != 2 || y.size(0) != batch || y.size(1) != vectorWidth_)
+    expect("[" + std::to_string(batch) + ", " + std::to_string(vectorWidth_) + "]");
+  return vectorEmb_->forward(y.to(type));
+}
+
 at::Tensor UNetModel::forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& context,
                               const at::Tensor& y) {
   if (x.dim() < 3 || x.size(1) != inChannels_)
     invalid("The U-Net needs an input of shape [n, " + std::to_string(inChannels_) + ", ...], but received " +
             Value(x).describe());
-  if (y.defined() != (labelEmb_ != nullptr))
-    invalid(labelEmb_ ? "The U-Net is class-conditional (num_classes): it needs class labels 'y'"
-                      : "The U-Net has no num_classes, but class labels 'y' were given");
+  if (y.defined() != classConditional())
+    invalid(classConditional() ? "The U-Net is class-conditional (num_classes): it needs class labels 'y'"
+                               : "The U-Net has no num_classes, but class labels 'y' were given");
   const at::ScalarType type = timeEmbed_->parameters().front().scalar_type();
   at::Tensor emb = timeEmbed_->forward(timestepEmbedding(timesteps, modelChannels_).to(type));
-  if (labelEmb_) {
-    if (y.dim() != 1 || y.size(0) != x.size(0))
-      invalid("Class labels must have shape [" + std::to_string(x.size(0)) + "], but received " + Value(y).describe());
-    emb = emb + labelEmb_->forward(y);
-  }
+  if (y.defined()) emb = emb + labelEmbedding(y, x.size(0), type);
 
   at::Tensor h = x.to(type);
   std::vector<at::Tensor> skips;

@@ -9,11 +9,27 @@
 
 namespace ldm::unet {
 
+namespace {
+
+/// One number for all levels, or one for each.
+std::vector<int64_t> residualBlocks(const Value& params) {
+  const Value& blocks = params.get("num_res_blocks");
+  const size_t levels = params.ints("channel_mult").size();
+  if (!blocks.isList()) return std::vector<int64_t>(levels, blocks.asInteger("num_res_blocks"));
+  auto out = blocks.asInts("num_res_blocks");
+  if (out.size() != levels)
+    invalid("'num_res_blocks' names " + std::to_string(out.size()) + " levels, but 'channel_mult' has " +
+            std::to_string(levels));
+  return out;
+}
+
+}  // namespace
+
 UNetOptions::UNetOptions(const Value& params)
     : inChannels(params.integer("in_channels")),
       modelChannels(params.integer("model_channels")),
       outChannels(params.integer("out_channels")),
-      numResBlocks(params.integer("num_res_blocks")),
+      numResBlocks(residualBlocks(params)),
       attentionResolutions(params.ints("attention_resolutions")),
       channelMult(params.ints("channel_mult")),
       dropout(params.number("dropout")),
@@ -52,12 +68,19 @@ std::shared_ptr<ResBlock> UNetBuilder::resBlock(int64_t in, int64_t out, Resampl
   return std::make_shared<ResBlock>(in, timeEmbedDim(), out, options, resampling);
 }
 
-bool UNetBuilder::attends() const {
+bool UNetBuilder::attends(size_t level, int64_t i) const {
   const auto& factors = options_.attentionResolutions;
-  return std::find(factors.begin(), factors.end(), downsampling) != factors.end();
+  const auto& blocks = options_.numAttentionBlocks;
+  return std::find(factors.begin(), factors.end(), downsampling) != factors.end() &&
+         (blocks.empty() || i < blocks[level]);
 }
 
-void UNetBuilder::appendAttention(TimestepEmbedSequential& block, int64_t attentionHeads) const {
+bool UNetBuilder::withoutSelfAttention(size_t level) const {
+  return !options_.disableSelfAttentions.empty() && options_.disableSelfAttentions[level];
+}
+
+void UNetBuilder::appendAttention(TimestepEmbedSequential& block, int64_t attentionHeads,
+                                  bool disableSelfAttention) const {
   const bool byWidth = options_.numHeadChannels != -1;
   const int64_t heads = byWidth ? channels / options_.numHeadChannels : options_.numHeads;
   if (heads < 1)
@@ -66,13 +89,18 @@ void UNetBuilder::appendAttention(TimestepEmbedSequential& block, int64_t attent
   if (options_.useSpatialTransformer) {
     // legacy and not: both end at channels / heads, but for a num_head_channels that does not divide the channels
     const int64_t dimHead = byWidth && !options_.legacy ? options_.numHeadChannels : channels / heads;
-    const TransformerOptions transformer{.heads = heads,
-                                         .dimHead = dimHead,
-                                         .dropout = 0,
-                                         .contextDim = options_.contextDim,
-                                         .gatedFeedForward = true,
-                                         .checkpoint = options_.useCheckpoint};
-    block.append(std::make_shared<SpatialTransformer>(channels, options_.transformerDepth, transformer));
+    const auto& dims = options_.contextDims;
+    const SpatialTransformerOptions transformer{.block = {.heads = heads,
+                                                          .dimHead = dimHead,
+                                                          .dropout = 0,
+                                                          .contextDim = dims.front(),
+                                                          .gatedFeedForward = true,
+                                                          .checkpoint = options_.useCheckpoint,
+                                                          .disableSelfAttention = disableSelfAttention},
+                                                .depth = options_.transformerDepth,
+                                                .contextDims = dims.size() > 1 ? dims : std::vector<int64_t>{},
+                                                .useLinear = options_.useLinearInTransformer};
+    block.append(std::make_shared<SpatialTransformer>(channels, transformer));
     return;
   }
   const int64_t dimHead = options_.legacy || byWidth ? options_.numHeadChannels : channels / heads;
@@ -88,12 +116,12 @@ std::shared_ptr<ModuleList<TimestepEmbedSequential>> UNetBuilder::inputBlocks() 
   blocks->append(first);
   const size_t levels = options_.channelMult.size();
   for (size_t level = 0; level < levels; ++level) {
-    for (int64_t i = 0; i < options_.numResBlocks; ++i) {
+    for (int64_t i = 0; i < options_.numResBlocks[level]; ++i) {
       const int64_t out = options_.channelMult[level] * options_.modelChannels;
       auto block = std::make_shared<TimestepEmbedSequential>();
       block->append(resBlock(channels, out));
       channels = out;
-      if (attends()) appendAttention(*block, options_.numHeads);
+      if (attends(level, i)) appendAttention(*block, options_.numHeads, withoutSelfAttention(level));
       blocks->append(block);
       skipChannels.push_back(channels);
     }
@@ -113,7 +141,7 @@ std::shared_ptr<ModuleList<TimestepEmbedSequential>> UNetBuilder::inputBlocks() 
 std::shared_ptr<TimestepEmbedSequential> UNetBuilder::middleBlock() {
   auto block = std::make_shared<TimestepEmbedSequential>();
   block->append(resBlock(channels, channels));
-  appendAttention(*block, options_.numHeads);
+  appendAttention(*block, options_.numHeads, options_.disableMiddleSelfAttn);
   block->append(resBlock(channels, channels));
   return block;
 }
@@ -121,14 +149,14 @@ std::shared_ptr<TimestepEmbedSequential> UNetBuilder::middleBlock() {
 std::shared_ptr<ModuleList<TimestepEmbedSequential>> UNetBuilder::outputBlocks() {
   auto blocks = std::make_shared<ModuleList<TimestepEmbedSequential>>();
   for (size_t level = options_.channelMult.size(); level-- > 0;) {
-    for (int64_t i = 0; i <= options_.numResBlocks; ++i) {
+    for (int64_t i = 0; i <= options_.numResBlocks[level]; ++i) {
       const int64_t out = options_.channelMult[level] * options_.modelChannels;
       auto block = std::make_shared<TimestepEmbedSequential>();
       block->append(resBlock(channels + skipChannels.back(), out));
       skipChannels.pop_back();
       channels = out;
-      if (attends()) appendAttention(*block, options_.numHeadsUpsample);
-      if (level > 0 && i == options_.numResBlocks) {
+      if (attends(level, i)) appendAttention(*block, options_.numHeadsUpsample, withoutSelfAttention(level));
+      if (level > 0 && i == options_.numResBlocks[level]) {
         if (options_.resblockUpdown)
           block->append(resBlock(channels, channels, Resampling::Up));
         else

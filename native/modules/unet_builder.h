@@ -12,12 +12,13 @@
 
 namespace ldm::unet {
 
-/// Options under the reference's names (in camelCase). `use_fp16` is accepted and has no effect: the reference's
-/// conversion functions are empty; Module::to casts a model.
+/// Options under the reference's names (in camelCase), those of Stable Diffusion 2 included. `use_fp16` and `use_bf16`
+/// are accepted and have no effect: Module::to casts a model.
 struct UNetOptions {
   explicit UNetOptions(const Value& params);
 
-  int64_t inChannels, modelChannels, outChannels, numResBlocks;
+  int64_t inChannels, modelChannels, outChannels;
+  std::vector<int64_t> numResBlocks;          ///< of each level
   std::vector<int64_t> attentionResolutions;  ///< downsampling factors at which attention takes place
   std::vector<int64_t> channelMult;
   double dropout;
@@ -28,8 +29,11 @@ struct UNetOptions {
   bool useScaleShiftNorm, resblockUpdown, useNewAttentionOrder;
   bool useSpatialTransformer = false;
   int64_t transformerDepth = 1;
-  std::optional<int64_t> contextDim;
+  std::vector<int64_t> contextDims{};  ///< of every transformer block, or one for each
   bool legacy = true;
+  std::vector<bool> disableSelfAttentions{};  ///< of each level; empty: none
+  std::vector<int64_t> numAttentionBlocks{};  ///< of each level; empty: as many as residual blocks
+  bool disableMiddleSelfAttn = false, useLinearInTransformer = false;
 };
 
 /// Creates blocks in the reference's order, on which the stream of initial random numbers depends.
@@ -53,8 +57,10 @@ class UNetBuilder {
 
  private:
   std::shared_ptr<ResBlock> resBlock(int64_t in, int64_t out, Resampling resampling = Resampling::None) const;
-  void appendAttention(TimestepEmbedSequential& block, int64_t attentionHeads) const;
-  bool attends() const;
+  void appendAttention(TimestepEmbedSequential& block, int64_t attentionHeads, bool disableSelfAttention) const;
+  /// Whether attention follows the i-th residual block of a level.
+  bool attends(size_t level, int64_t i) const;
+  bool withoutSelfAttention(size_t level) const;
 
   const UNetOptions& options_;
 };

@@ -22,7 +22,10 @@ const common = {
   z_channels: count(),
   /** The older spelling of `attn_type: linear`; it wins. */
   use_linear_attn: flag().default(false),
-  attn_type: oneOf('vanilla', 'linear', 'none').default('vanilla'),
+  /** vanilla-xformers is vanilla on another kernel. */
+  attn_type: oneOf('vanilla', 'vanilla-xformers', 'linear', 'none')
+    .default('vanilla')
+    .transform((type) => (type === 'vanilla-xformers' ? 'vanilla' : type)),
 };
 const encoderOnly = {
   /** The encoder gives mean and logarithm of the variance. */

@@ -46,6 +46,8 @@ registerTarget(
     context_dim: optional(),
     gated_ff: flag().default(true),
     checkpoint: flag().default(true),
+    /** Both attentions attend to the context. */
+    disable_self_attn: flag().default(false),
   }),
   block,
 );
@@ -58,8 +60,11 @@ registerTarget(
     depth: count().default(1),
     dropout: rate().default(0),
     context_dim: optional(),
-    /** Recompute in the backward pass: the reference does so always. */
-    checkpoint: flag().default(true),
+    disable_self_attn: flag().default(false),
+    /** Linear maps in place of 1x1 convolutions. */
+    use_linear: flag().default(false),
+    /** Recompute in the backward pass: latent-diffusion does so always. */
+    use_checkpoint: flag().default(true),
   }),
   block,
 );

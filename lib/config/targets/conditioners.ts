@@ -75,12 +75,6 @@ export const clipImage = options({
   antialias: flag().default(false),
 });
 export type FrozenClipImageEmbedderParams = z.input<typeof clipImage>;
-/** Stable Diffusion 1.x: the text model of `transformers`. */
-const transformersClipText = options({
-  version: text().default('openai/clip-vit-large-patch14'),
-  max_length: count().default(77),
-});
-
 registerTarget('clip.model.CLIP', clip, { family: 'building block' });
 // The device of a condition is the model's: the reference's `device` says nothing here.
 const conditioner = { family: 'conditioner', ignored: ['device'] } as const;
@@ -90,4 +84,3 @@ registerTarget('ldm.modules.encoders.modules.BERTEmbedder', bertEmbedder, condit
 registerTarget('ldm.modules.encoders.modules.SpatialRescaler', spatialRescaler, { family: 'conditioner' });
 registerTarget('ldm.modules.encoders.modules.FrozenCLIPTextEmbedder', clipText, conditioner);
 registerTarget('ldm.modules.encoders.modules.FrozenClipImageEmbedder', clipImage, conditioner);
-registerTarget('ldm.modules.encoders.modules.FrozenCLIPEmbedder', transformersClipText, conditioner);

@@ -7,7 +7,7 @@ const ddpmShape = {
   unet_config: node('network'),
   /** Length of the diffusion chain. */
   timesteps: count().default(1000),
-  beta_schedule: oneOf('linear', 'cosine', 'sqrt_linear', 'sqrt').default('linear'),
+  beta_schedule: oneOf('linear', 'cosine', 'sqrt_linear', 'sqrt', 'squaredcos_cap_v2').default('linear'),
   loss_type: oneOf('l1', 'l2').default('l2'),
   ckpt_path: text().nullable().default(null),
   ignore_keys: listOf(text()).default([]),
@@ -31,8 +31,10 @@ const ddpmShape = {
   /** Posterior variance (1 - v) * beta_tilde + v * beta. */
   v_posterior: number().default(0),
   l_simple_weight: number().default(1),
-  conditioning_key: oneOf('concat', 'crossattn', 'hybrid', 'adm').nullable().default(null),
-  parameterization: oneOf('eps', 'x0').default('eps'),
+  conditioning_key: oneOf('concat', 'crossattn', 'hybrid', 'adm', 'hybrid-adm', 'crossattn-adm')
+    .nullable()
+    .default(null),
+  parameterization: oneOf('eps', 'x0', 'v').default('eps'),
   scheduler_config: node('scheduler').nullable().default(null),
   /** The reference keeps it and does not use it. */
   use_positional_encodings: flag().default(false),

@@ -11,5 +11,6 @@ import './image-sets';
 import './loss-networks';
 import './losses';
 import './schedulers';
+import './stable-diffusion-text';
 import './unets';
 import './x-transformer';

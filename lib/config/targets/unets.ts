@@ -10,7 +10,8 @@ const common = {
   /** Width of the first level. */
   model_channels: count(),
   out_channels: count(),
-  num_res_blocks: integer(0),
+  /** One number, or one for each level. */
+  num_res_blocks: either('an integer of at least 0, or a list of them', integer(0), listOf(integer(0))),
   /** Downsampling factors (not sizes) at which attention stands. */
   attention_resolutions: listOf(integer(1)),
   dropout: rate().default(0),
@@ -22,6 +23,7 @@ const common = {
   dims: integer(1).max(3).default(2),
   /** Recompute activations in the backward pass. */
   use_checkpoint: flag().default(false),
+  /** Without effect, as is use_bf16: how a model is cast is said where it is loaded. */
   use_fp16: flag().default(false),
   /** Channels of an attention head; -1: use `num_heads`. */
   num_head_channels: integer(-1).default(-1),
@@ -33,8 +35,14 @@ const common = {
   use_new_attention_order: flag().default(false),
 };
 const conditional = {
-  /** Number of classes of the embedded label `y`. */
-  num_classes: count().nullable().default(null),
+  /** Number of classes of the embedded label `y`; "continuous": y is a number; "sequential": a vector. */
+  num_classes: either(
+    'an integer of at least 1, "continuous" or "sequential"',
+    count(),
+    oneOf('continuous', 'sequential'),
+  )
+    .nullable()
+    .default(null),
   use_spatial_transformer: flag().default(false),
   transformer_depth: count().default(1),
   /** Channels of the cross-attention context. */
@@ -42,6 +50,16 @@ const conditional = {
   /** Size of a codebook: the network then predicts its indices. */
   n_embed: count().nullable().default(null),
   legacy: flag().default(true),
+  use_bf16: flag().default(false),
+  /** For each level: its transformer blocks attend to the context only. */
+  disable_self_attentions: listOf(flag()).nullable().default(null),
+  /** For each level: how many of its residual blocks are followed by attention. */
+  num_attention_blocks: listOf(integer(0)).nullable().default(null),
+  disable_middle_self_attn: flag().default(false),
+  /** Linear maps in place of 1x1 convolutions in spatial transformers. */
+  use_linear_in_transformer: flag().default(false),
+  /** Length of the vectors with num_classes "sequential". */
+  adm_in_channels: count().nullable().default(null),
 };
 
 type Widths = { model_channels: number; channel_mult: number[] };
@@ -60,6 +78,10 @@ export const unetModel = options({ ...common, ...conditional, num_heads: integer
   .refine((params) => params.use_spatial_transformer === (params.context_dim !== null), {
     error: 'use_spatial_transformer and context_dim belong together: give both or neither',
     path: ['use_spatial_transformer'],
+  })
+  .refine((params) => params.num_classes !== 'sequential' || params.adm_in_channels !== null, {
+    error: 'num_classes "sequential" needs adm_in_channels',
+    path: ['adm_in_channels'],
   })
   .refine(groupsFit, groups);
 export type UNetModelParams = z.input<typeof unetModel>;

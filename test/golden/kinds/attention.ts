@@ -1,7 +1,5 @@
 /** attention_modules: the parts of transformers and attention layers one by one, with deterministic weights. */
 import { noGrad } from '../../../lib/job';
-import { createNative, Module } from '../../../lib/models/module';
-import type { NativeValue } from '../../../lib/native';
 import type { Tensor } from '../../../lib/tensor';
 import type { KindHandler } from '../runner/case';
 
@@ -10,36 +8,13 @@ const OPENAI = 'ldm.modules.diffusionmodules.openaimodel';
 
 interface Part {
   target: string;
-  params: NativeValue;
+  params: object;
   inputs: readonly string[];
 }
 
-const cross = (params: object): NativeValue => ({
-  query_dim: 32,
-  context_dim: null,
-  heads: 4,
-  dim_head: 8,
-  dropout: 0,
-  ...params,
-});
-const block = (params: object): NativeValue => ({
-  dim: 32,
-  n_heads: 2,
-  d_head: 16,
-  dropout: 0,
-  context_dim: null,
-  gated_ff: true,
-  checkpoint: true,
-  ...params,
-});
-const feedForward = (params: object): NativeValue => ({
-  dim: 32,
-  dim_out: null,
-  mult: 4,
-  glu: false,
-  dropout: 0,
-  ...params,
-});
+const cross = (params: object) => ({ query_dim: 32, heads: 4, dim_head: 8, ...params });
+const block = (params: object) => ({ dim: 32, n_heads: 2, d_head: 16, ...params });
+const feedForward = (params: object) => ({ dim: 32, ...params });
 
 /** By the tag of the case's outputs and weights. */
 const PARTS: Record<string, Part> = {
@@ -63,7 +38,7 @@ const PARTS: Record<string, Part> = {
   },
   st: {
     target: `${ATTENTION}.SpatialTransformer`,
-    params: { in_channels: 32, n_heads: 2, d_head: 16, depth: 1, dropout: 0, context_dim: 24, checkpoint: true },
+    params: { in_channels: 32, n_heads: 2, d_head: 16, depth: 1, dropout: 0, context_dim: 24 },
     inputs: ['img', 'context'],
   },
   ff_glu: { target: `${ATTENTION}.FeedForward`, params: feedForward({ glu: true }), inputs: ['tokens'] },
@@ -91,9 +66,8 @@ const ARGUMENTS = ['x', 'context', 'mask'];
 
 const attention: KindHandler = async (c) => {
   for (const [tag, part] of Object.entries(PARTS)) {
-    const module = c.keep(new Module(await createNative(part.target, part.params, { device: c.device })));
+    const module = await c.build({ target: part.target, params: part.params }, { fill: false });
     await c.fillDet(module, `${tag}.`);
-    await module.eval();
     const shapes = [...(await module.stateDict())].map(([name, tensor]) => [name, tensor.shape]);
     c.expectEqual(`keys of ${tag}`, Object.fromEntries(shapes), c.meta.keys![tag]);
     const args = Object.fromEntries(part.inputs.map((name, i) => [ARGUMENTS[i], c.input(name)]));
