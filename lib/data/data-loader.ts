@@ -4,20 +4,10 @@
  * run can be taken up again in the middle of an epoch.
  */
 import { LdmError } from '../errors';
-import { Tensor } from '../tensor';
-import type { Dataset, Sample } from './dataset';
+import { collate, type ImageBatch } from './collate';
+import type { Dataset, IterableDataset, IterableItem, Sample } from './dataset';
+import type { Preprocess } from './preprocess/preprocessor';
 import { DataRandom } from './random';
-
-/** A batch under the reference's key names. */
-export interface ImageBatch {
-  /** [batch, height, width, 3] in [-1, 1], float32. */
-  image: Tensor;
-  /** [batch], int64. */
-  class_label?: Tensor;
-  human_label?: string[];
-  caption?: string[];
-  file_path_: string[];
-}
 
 /** A batch and where it stands in its epoch. */
 export interface LoadedBatch {
@@ -32,7 +22,7 @@ export interface LoadedBatch {
 
 export interface DataLoaderOptions {
   batchSize: number;
-  /** Another order in each epoch. Default false: by index. */
+  /** Another order in each epoch. Default false: by index. Iterable data sets shuffle themselves. */
   shuffle?: boolean;
   /** Seed of order and augmentation. Default 0. */
   seed?: number;
@@ -40,18 +30,32 @@ export interface DataLoaderOptions {
   prefetch?: number;
   /** Leave out a last batch that is not full. Default false, as in the reference. */
   dropLast?: boolean;
+  /** Runs what is costly: a WorkerPool's `preprocess`. Default: the caller's thread. */
+  preprocess?: Preprocess;
+  /** What to do about an item that cannot be read: 'skip' (default) goes on without it, 'error' stops. */
+  onBadFile?: 'skip' | 'error';
   /** Called once for each item that cannot be read. */
   onSkip?: (name: string, error: Error, skipped: number) => void;
 }
 
+/** An item of an epoch's order. */
+interface Item extends IterableItem {
+  /** Tells items apart, over epochs; and with the seed and the epoch it names the item's stream of random numbers. */
+  id: number;
+}
+
+type Defaulted = 'onSkip' | 'preprocess';
+
+const DEFAULTS = { shuffle: false, seed: 0, prefetch: 2, dropLast: false, onBadFile: 'skip' } as const;
+
 /** Iterates over a data set in batches. */
 export class DataLoader {
-  readonly dataset: Dataset;
+  readonly dataset: Dataset | IterableDataset;
   readonly batchSize: number;
-  readonly #options: Required<Omit<DataLoaderOptions, 'onSkip'>> & Pick<DataLoaderOptions, 'onSkip'>;
-  readonly #bad = new Set<number>();
+  readonly #options: Required<Omit<DataLoaderOptions, Defaulted>> & Pick<DataLoaderOptions, Defaulted>;
+  readonly #bad = new Set<string>();
 
-  constructor(dataset: Dataset, options: DataLoaderOptions) {
+  constructor(dataset: Dataset | IterableDataset, options: DataLoaderOptions) {
     if (!Number.isInteger(options.batchSize) || options.batchSize < 1)
       throw new LdmError(
         'ERR_INVALID_ARGUMENT',
@@ -59,7 +63,8 @@ export class DataLoader {
       );
     this.dataset = dataset;
     this.batchSize = options.batchSize;
-    this.#options = { shuffle: false, seed: 0, prefetch: 2, dropLast: false, ...options };
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.#options = { ...DEFAULTS, ...(given as unknown as DataLoaderOptions) };
   }
 
   /** Batches in an epoch as far as known: items that turned out to be unreadable are not counted. */
@@ -68,9 +73,15 @@ export class DataLoader {
     return this.#options.dropLast ? Math.floor(usable) : Math.ceil(usable);
   }
 
+  /** The position at which an epoch is over. */
+  get end(): number {
+    // The number of records of an iterable data set is what a config says, or not known at all.
+    return isIterable(this.dataset) ? Number.MAX_SAFE_INTEGER : this.dataset.length;
+  }
+
   /** Names of the items that could not be read so far. */
   get skipped(): string[] {
-    return [...this.#bad].map((i) => this.dataset.nameOf(i));
+    return [...this.#bad];
   }
 
   /**
@@ -79,14 +90,19 @@ export class DataLoader {
    */
   async check(): Promise<void> {
     let last: Error | undefined;
-    for (let i = 0; i < this.dataset.length; i++) {
-      const sample = await this.#read(i, 0);
+    let count = 0;
+    for await (const item of this.#items(0, 0, false)) {
+      count++;
+      const sample = await this.#read(item, 0);
       if (!(sample instanceof Error)) return;
       last = sample;
+      if (this.#options.onBadFile === 'error') throw stopped(last);
     }
     throw new LdmError(
       'ERR_DATA',
-      `None of the ${this.dataset.length} images can be read. The last one: ${last?.message}`,
+      count === 0
+        ? 'The data set is empty.'
+        : `None of the ${count} images can be read. The last one: ${last?.message}`,
     );
   }
 
@@ -94,81 +110,95 @@ export class DataLoader {
    * The batches of one epoch.
    * @param epoch number of the epoch, from 0; it decides on order and augmentation
    * @param position where to begin in the epoch's order (0, or a {@link LoadedBatch.position})
+   * @throws LdmError ERR_DATA for an unreadable item with onBadFile 'error'
    */
   async *batches(epoch: number, position = 0): AsyncGenerator<LoadedBatch> {
-    const { seed, shuffle, prefetch, dropLast } = this.#options;
-    const n = this.dataset.length;
-    const order = shuffle ? new DataRandom(seed, epoch).permutation(n) : Uint32Array.from({ length: n }, (_, i) => i);
+    const { shuffle, prefetch, dropLast, onBadFile } = this.#options;
+    const items = this.#items(epoch, position, shuffle);
     const ahead: Promise<Sample | Error>[] = [];
-    let next = position;
+    let exhausted = false;
+    const fill = async () => {
+      while (!exhausted && ahead.length < this.batchSize * (prefetch + 1)) {
+        const { value, done } = await items.next();
+        if (done) exhausted = true;
+        else ahead.push(this.#read(value, epoch));
+      }
+    };
     let samples: Sample[] = [];
     // One batch is held back: only when the next one is there is it known that this one is not the last.
     let held: { samples: Sample[]; position: number } | undefined;
     const loaded = (last: boolean): LoadedBatch => ({
       batch: collate(held!.samples),
       size: held!.samples.length,
-      position: last ? n : held!.position,
+      position: last ? this.end : held!.position,
       last,
     });
-    for (let at = position; at < n; at++) {
-      while (next < n && ahead.length < this.batchSize * (prefetch + 1)) ahead.push(this.#read(order[next++], epoch));
-      const sample = await ahead.shift()!;
-      if (sample instanceof Error) continue;
-      samples.push(sample);
-      if (samples.length < this.batchSize) continue;
-      if (held) yield loaded(false);
-      held = { samples, position: at + 1 };
-      samples = [];
+    try {
+      for (let at = position; ; at++) {
+        await fill();
+        const sample = await ahead.shift();
+        if (sample === undefined) break;
+        if (sample instanceof Error) {
+          if (onBadFile === 'error') throw stopped(sample);
+          continue;
+        }
+        samples.push(sample);
+        if (samples.length < this.batchSize) continue;
+        if (held) yield loaded(false);
+        held = { samples, position: at + 1 };
+        samples = [];
+      }
+      if (samples.length > 0 && !dropLast) {
+        if (held) yield loaded(false);
+        held = { samples, position: this.end };
+      }
+      if (held) yield loaded(true);
+    } finally {
+      // An iterable data set may have a file open.
+      await items.return(undefined);
     }
-    if (samples.length > 0 && !dropLast) {
-      if (held) yield loaded(false);
-      held = { samples, position: n };
+  }
+
+  /** The items of an epoch in order, from a position on. */
+  async *#items(epoch: number, position: number, shuffle: boolean): AsyncGenerator<Item, undefined> {
+    const { dataset } = this;
+    const random = new DataRandom(this.#options.seed, epoch);
+    if (isIterable(dataset)) {
+      let id = position;
+      for await (const item of dataset.items({ epoch, position, random })) yield { ...item, id: id++ };
+      return;
     }
-    if (held) yield loaded(true);
+    const order = shuffle ? random.permutation(dataset.length) : undefined;
+    for (let at = position; at < dataset.length; at++) {
+      const id = order ? order[at] : at;
+      yield { id, name: dataset.nameOf(id), get: (...args) => dataset.get(id, ...args) };
+    }
   }
 
   /** An unreadable item is reported once and becomes its error; a promise that nobody awaits any more must not reject. */
-  async #read(index: number, epoch: number): Promise<Sample | Error> {
+  async #read({ id, name, get }: Item, epoch: number): Promise<Sample | Error> {
+    const { seed, preprocess, onSkip } = this.#options;
     try {
-      return await this.dataset.get(index, new DataRandom(this.#options.seed, epoch, index + 1));
+      return await get(new DataRandom(seed, epoch, id + 1), preprocess);
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
-      if (!this.#bad.has(index)) {
-        this.#bad.add(index);
-        this.#options.onSkip?.(this.dataset.nameOf(index), reason, this.#bad.size);
+      if (!this.#bad.has(name)) {
+        this.#bad.add(name);
+        onSkip?.(name, reason, this.#bad.size);
       }
       return reason;
     }
   }
 }
 
-/** Stacks samples into a batch. Optional keys are there when all samples have them. */
-export function collate(samples: readonly Sample[]): ImageBatch {
-  const { height, width } = samples[0];
-  const odd = samples.find((s) => s.height !== height || s.width !== width);
-  if (odd)
-    throw new LdmError(
-      'ERR_DATA',
-      `Images of one batch must have one size: ${samples[0].file_path_} is ${width}x${height}, ${odd.file_path_} is ${odd.width}x${odd.height}.`,
-    );
-  const pixels = new Float32Array(samples.length * height * width * 3);
-  samples.forEach((s, i) => {
-    pixels.set(s.image, i * height * width * 3);
-  });
-  const batch: ImageBatch = {
-    image: Tensor.from(pixels, [samples.length, height, width, 3]),
-    file_path_: samples.map((s) => s.file_path_),
-  };
-  if (samples.every((s) => s.class_label !== undefined)) {
-    batch.class_label = Tensor.from(BigInt64Array.from(samples, (s) => BigInt(s.class_label!)));
-    batch.human_label = samples.map((s) => s.human_label ?? String(s.class_label));
-  }
-  if (samples.every((s) => s.caption !== undefined)) batch.caption = samples.map((s) => s.caption!);
-  return batch;
+function isIterable(dataset: Dataset | IterableDataset): dataset is IterableDataset {
+  return 'items' in dataset;
 }
 
-/** Frees the tensors of a batch. */
-export function disposeBatch(batch: ImageBatch): void {
-  batch.image.dispose();
-  batch.class_label?.dispose();
+function stopped(error: Error): LdmError {
+  return new LdmError(
+    'ERR_DATA',
+    `${error.message} Mend or remove the file, or leave such files out with --on-bad-file skip.`,
+    { cause: error },
+  );
 }

@@ -1,45 +1,43 @@
 /**
  * The `data` section of a config: main.DataModuleFromConfig of the reference (main.py) with the data sets of this library.
- * `num_workers`, `wrap` and `use_worker_init_fn` are accepted and mean nothing here: images are decoded on sharp's threads.
+ * `wrap` and `use_worker_init_fn` are accepted and mean nothing here: what is random about a sample depends on the seed,
+ * the epoch and its place only, not on the worker that reads it.
  */
-import { type ConfigMap, type ResolvedNode, resolveNode } from '../config';
+import os from 'node:os';
+import { type ConfigMap, resolveNode } from '../config';
 import type { DataModuleParams } from '../config/targets/data';
 import { LdmError } from '../errors';
 import { DataLoader, type DataLoaderOptions } from './data-loader';
-import type { Dataset } from './dataset';
-import { FluentEmoji } from './fluent-emoji';
-import { ImageFolder } from './image-folder';
+import type { Dataset, IterableDataset } from './dataset';
+import { openDataset } from './registry';
+import './sets';
+import { WorkerPool } from './workers/pool';
 
-const DATASETS: Record<string, (params: never) => Dataset> = {
-  'node_ldm.data.ImageFolder': ImageFolder.open,
-  'node_ldm.data.FluentEmoji': FluentEmoji.open,
-};
+/** The parts of a `data` section, in the reference's names. */
+export type Split = 'train' | 'validation' | 'test' | 'predict';
+const SPLITS: readonly Split[] = ['train', 'validation', 'test', 'predict'];
 
-/**
- * Opens the data set that a resolved node names.
- * @throws LdmError ERR_UNKNOWN_TARGET for one whose files this library cannot read, and what the data set itself reports
- */
-export function openDataset(node: ResolvedNode): Dataset {
-  const open = DATASETS[node.target];
-  if (!open)
-    throw new LdmError(
-      'ERR_UNKNOWN_TARGET',
-      `The data set ${node.target} cannot be read. Known: ${Object.keys(DATASETS).join(', ')}. To train on a folder of images, replace the data section with --data DIR.`,
-    );
-  return open(node.params as never);
-}
+/** What a loader's user may choose; the config and the split decide on the rest. */
+export type LoaderOptions = Omit<DataLoaderOptions, 'batchSize' | 'shuffle' | 'preprocess'>;
 
-/** Training and validation loaders of a config. */
+/** Loaders of a config. */
 export class DataModuleFromConfig {
   readonly batchSize: number;
-  /** Data sets by split, in the reference's names: train, validation, test. */
-  readonly datasets: ReadonlyMap<string, Dataset>;
-  readonly #shuffleValidation: boolean;
+  readonly datasets: ReadonlyMap<Split, Dataset | IterableDataset>;
+  readonly #shuffle: Record<Split, boolean>;
+  readonly #workers: WorkerPool;
 
   private constructor(params: DataModuleParams) {
     this.batchSize = params.batch_size;
-    this.#shuffleValidation = params.shuffle_val_dataloader;
-    const splits = (['train', 'validation', 'test'] as const).filter((split) => params[split]);
+    this.#shuffle = {
+      train: true,
+      validation: params.shuffle_val_dataloader,
+      test: params.shuffle_test_loader,
+      predict: false,
+    };
+    const workers = params.num_workers ?? 2 * params.batch_size;
+    this.#workers = new WorkerPool(Math.min(workers, os.availableParallelism()));
+    const splits = SPLITS.filter((split) => params[split]);
     this.datasets = new Map(splits.map((split) => [split, openDataset(params[split]!)]));
   }
 
@@ -69,17 +67,28 @@ export class DataModuleFromConfig {
   }
 
   /** Shuffled batches for training. @throws LdmError ERR_CONFIG when the config has no train data set */
-  trainLoader(options: Omit<DataLoaderOptions, 'batchSize' | 'shuffle'>): DataLoader {
-    const dataset = this.datasets.get('train');
-    if (!dataset) throw new LdmError('ERR_CONFIG', "The data section has no 'train' data set.");
-    return new DataLoader(dataset, { ...options, batchSize: this.batchSize, shuffle: true });
+  trainLoader(options: LoaderOptions): DataLoader {
+    const loader = this.loader('train', options);
+    if (!loader) throw new LdmError('ERR_CONFIG', "The data section has no 'train' data set.");
+    return loader;
   }
 
   /** Batches for validation, or undefined where there is no such data set. */
-  validationLoader(options: Omit<DataLoaderOptions, 'batchSize' | 'shuffle'>): DataLoader | undefined {
-    const dataset = this.datasets.get('validation');
-    return (
-      dataset && new DataLoader(dataset, { ...options, batchSize: this.batchSize, shuffle: this.#shuffleValidation })
-    );
+  validationLoader(options: LoaderOptions): DataLoader | undefined {
+    return this.loader('validation', options);
+  }
+
+  /** Batches of a split, in the order that the config asks for; undefined where there is no such data set. */
+  loader(split: Split, options: LoaderOptions): DataLoader | undefined {
+    const dataset = this.datasets.get(split);
+    if (!dataset) return undefined;
+    const { batchSize } = this;
+    const { preprocess } = this.#workers;
+    return new DataLoader(dataset, { ...options, batchSize, shuffle: this.#shuffle[split], preprocess });
+  }
+
+  /** Ends the worker threads. */
+  async close(): Promise<void> {
+    await this.#workers.close();
   }
 }

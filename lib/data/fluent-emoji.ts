@@ -8,6 +8,7 @@ import { resolveNode } from '../config';
 import type { FluentEmojiParams } from '../config/targets/image-sets';
 import { LdmError } from '../errors';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
+import { registerDataset } from './registry';
 
 interface EmojibaseEntry {
   hexcode: string;
@@ -59,6 +60,8 @@ export class FluentEmoji extends ImageSet {
     return new FluentEmoji(items, classNames, rest);
   }
 }
+
+registerDataset('node_ldm.data.FluentEmoji', FluentEmoji.open);
 
 /** The image set writes code points in lower case, with or without the variation selector. */
 function fileOf(hexcode: string, available: ReadonlySet<string>): string | undefined {

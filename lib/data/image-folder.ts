@@ -8,6 +8,7 @@ import { resolveNode } from '../config';
 import type { ImageFolderParams } from '../config/targets/image-sets';
 import { LdmError } from '../errors';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
+import { registerDataset } from './registry';
 
 const IMAGE_EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp', '.svg']);
 
@@ -56,6 +57,8 @@ export class ImageFolder extends ImageSet {
     return new ImageFolder(items, classNames, full);
   }
 }
+
+registerDataset('node_ldm.data.ImageFolder', ImageFolder.open);
 
 /** Paths relative to root, with '/', in an order that does not depend on the file system or the locale. */
 function listImages(root: string): string[] {

@@ -52,9 +52,7 @@ export class ImageSet implements Dataset {
     const pixels = cropImage(image, this.#options, random);
     const label = random.uniform() < drop_label_p ? this.classNames.length : item.class_label;
     return {
-      image: pixels,
-      height: size,
-      width: size,
+      image: { data: pixels, shape: [size, size, 3] },
       file_path_: item.name,
       ...(item.class_label === undefined || label === undefined
         ? {}

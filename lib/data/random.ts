@@ -10,9 +10,12 @@ export class DataRandom {
   #b: number;
   #c: number;
   #d = 1;
+  /** The integers that name the stream. */
+  readonly key: readonly number[];
 
   /** @param key integers that name the stream, such as seed, epoch and index */
   constructor(...key: number[]) {
+    this.key = key;
     let h = 0x9e3779b9;
     const word = (value: number) => {
       h = mix((h ^ value) >>> 0);
@@ -27,6 +30,11 @@ export class DataRandom {
     this.#b = word(2);
     this.#c = word(3);
     for (let i = 0; i < 12; i++) this.uint32();
+  }
+
+  /** A stream of its own that this one names: what draws from either does not change the other. */
+  child(index: number): DataRandom {
+    return new DataRandom(...this.key, index);
   }
 
   /** An integer in [0, 2^32). */

@@ -1,7 +1,7 @@
 /** The demo's picture of originals over reconstructions. */
 import { resolveNode } from '../config';
-import { DataLoader, disposeBatch } from '../data/data-loader';
-import { openDataset } from '../data/data-module';
+import { disposeBatch, openDataset } from '../data';
+import { DataLoader } from '../data/data-loader';
 import type { AutoencoderKL } from '../models/autoencoder-kl';
 import { loadModel } from '../models/load-model';
 import { labelledGrid } from '../pictures/labelled-grid';

@@ -6,7 +6,8 @@
  * of a GAN together), and hooks see the number of the step that has just been made, from 0.
  */
 import path from 'node:path';
-import { type DataLoader, disposeBatch, type ImageBatch, type LoadedBatch } from '../data/data-loader';
+import { batchOn, disposeBatch, type ImageBatch } from '../data/collate';
+import type { DataLoader, LoadedBatch } from '../data/data-loader';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
@@ -162,7 +163,7 @@ export class Trainer {
     this.#running = true;
     this.#trainable = new Trainable(model);
     this.#generator = this.#options.generator ?? new Generator(this.#options.seed, model.device);
-    this.#epochLength = train.dataset.length;
+    this.#epochLength = train.end;
     await train.check();
     this.#baseRates = await this.#trainable.configureOptimizers(this.#options.learningRate);
     if (options.checkpoint) await this.#resume(options.checkpoint);
@@ -211,7 +212,7 @@ export class Trainer {
       const stop = this.#limitReached();
       if (stop) return stop;
     }
-    if (!any) throw new LdmError('ERR_DATA', `None of the ${train.dataset.length} images can be read any more.`);
+    if (!any) throw new LdmError('ERR_DATA', 'None of the images can be read any more.');
     return null;
   }
 
@@ -321,9 +322,7 @@ export class Trainer {
   }
 
   #onDevice(batch: ImageBatch): Record<string, unknown> {
-    const { device } = this.#trainable.model;
-    if (device === 'cpu') return batch as unknown as Record<string, unknown>;
-    return { ...batch, image: batch.image.to({ device }), class_label: batch.class_label?.to({ device }) };
+    return batchOn(batch, this.#trainable.model.device);
   }
 
   #report(learningRate: number, train: DataLoader): void {

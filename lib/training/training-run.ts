@@ -58,6 +58,8 @@ export interface TrainingRunOptions {
   onNan?: 'error' | 'skip';
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
   vgg?: string;
+  /** What to do about an image that cannot be read; default 'skip'. */
+  onBadFile?: 'error' | 'skip';
   onInfo?: (message: string) => void;
   /** Called for each image that cannot be read. */
   onSkip?: (name: string, error: Error, skipped: number) => void;
@@ -130,8 +132,9 @@ export class TrainingRun {
     const seed = options.seed ?? 23;
 
     const data = DataModuleFromConfig.fromConfig(config.get('data'));
-    const train = data.trainLoader({ seed, onSkip: options.onSkip });
-    const validation = data.validationLoader({ seed, onSkip: options.onSkip });
+    const loading = { seed, onBadFile: options.onBadFile, onSkip: options.onSkip };
+    const train = data.trainLoader(loading);
+    const validation = data.validationLoader(loading);
     await train.check();
 
     const images = (fixed.accumulateGradBatches ?? 1) * data.batchSize;
@@ -204,9 +207,10 @@ export class TrainingRun {
     return [...this.#train.skipped, ...(this.#validation?.skipped ?? [])];
   }
 
-  /** Frees the model. */
+  /** Frees the model and ends the threads that read images. */
   dispose(): void {
     this.model.dispose();
+    void this.data.close();
   }
   [Symbol.dispose](): void {
     this.dispose();

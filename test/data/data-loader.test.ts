@@ -1,4 +1,5 @@
-import { DataLoader, disposeBatch } from '../../lib/data/data-loader';
+import { disposeBatch } from '../../lib/data/collate';
+import { DataLoader } from '../../lib/data/data-loader';
 import type { Dataset, Sample } from '../../lib/data/dataset';
 import { ImageFolder } from '../../lib/data/image-folder';
 import type { DataRandom } from '../../lib/data/random';
@@ -19,7 +20,7 @@ class Numbers implements Dataset {
     await new Promise((done) => setTimeout(done, Math.random() * 4));
     if (this.bad.includes(index)) throw new LdmError('ERR_DATA', `number ${index} is bad`);
     const image = Float32Array.from([index, random.uniform(), 0]);
-    return { image, height: 1, width: 1, class_label: index % 2, file_path_: this.nameOf(index) };
+    return { image: { data: image, shape: [1, 1, 3] }, class_label: index % 2, file_path_: this.nameOf(index) };
   }
 }
 
@@ -28,7 +29,7 @@ async function collect(loader: DataLoader, epoch: number, position = 0) {
   for await (const { batch, position: at, last, size } of loader.batches(epoch, position)) {
     expect(batch.image.shape).toEqual([size, 1, 1, 3]);
     const pixels = [...((await batch.image.data()) as Float32Array)];
-    batches.push({ names: batch.file_path_, pixels, position: at, last });
+    batches.push({ names: batch.file_path_ ?? [], pixels, position: at, last });
     disposeBatch(batch);
   }
   return batches;
@@ -100,7 +101,7 @@ describe('DataLoader', () => {
       const both = new DataLoader(ImageFolder.open({ root: folder.root, size: 4 }), { batchSize: 2, onSkip });
       await both.check();
       const names: string[] = [];
-      for await (const { batch } of both.batches(0)) names.push(...batch.file_path_);
+      for await (const { batch } of both.batches(0)) names.push(...(batch.file_path_ ?? []));
       expect(names).toEqual(['good.png']);
       expect(both.skipped).toEqual(['bad.png']);
       expect(onSkip).toHaveBeenLastCalledWith('bad.png', expect.objectContaining({ code: 'ERR_DATA' }), 1);

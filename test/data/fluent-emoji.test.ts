@@ -12,7 +12,7 @@ describe('FluentEmoji', () => {
     expect(labels.filter((l) => l === 1).length).toBeGreaterThan(100);
     const sample = await set.get(0, new DataRandom(0));
     expect(sample.caption).toMatch(/love|heart/);
-    expect(sample.image[0]).toBeCloseTo(1, 1); // a white corner
+    expect(sample.image?.data[0]).toBeCloseTo(1, 1); // a white corner
   });
 
   it('names a class without images', () => {

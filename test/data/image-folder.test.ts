@@ -29,11 +29,10 @@ describe('ImageFolder', () => {
       class_label: 0,
       human_label: 'cat',
       file_path_: 'cat/deep/b.jpg',
-      width: 4,
-      height: 4,
     });
-    expect(sample.image).toHaveLength(48);
-    expect(sample.image[2]).toBeGreaterThan(0.9);
+    expect(sample.image?.shape).toEqual([4, 4, 3]);
+    expect(sample.image?.data).toHaveLength(48);
+    expect(sample.image?.data[2]).toBeGreaterThan(0.9);
   });
 
   it('has no classes without sub-folders', async () => {

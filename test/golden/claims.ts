@@ -30,6 +30,7 @@ const CLAIMED = [
   /^(x_transformer|cond_stages|clip_text_image)$/,
   /^official_bert_/,
   /^step_(bbox|segmentation)$/,
+  /^lsun_preprocess$/,
 ];
 
 /** Whether a case of this name belongs to what is claimed. */

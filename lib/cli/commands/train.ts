@@ -26,6 +26,7 @@ interface TrainFlags {
   precision?: 'fp32' | 'bf16';
   vgg?: string;
   onNan: 'error' | 'skip';
+  onBadFile: 'error' | 'skip';
 }
 
 export const train: CommandDefinition = {
@@ -50,6 +51,11 @@ export const train: CommandDefinition = {
         new Option('--on-nan <action>', 'when a loss is not finite: stop, or leave the step out')
           .choices(['error', 'skip'])
           .default('error'),
+      )
+      .addOption(
+        new Option('--on-bad-file <action>', 'when an image cannot be read: go on without it, or stop')
+          .choices(['skip', 'error'])
+          .default('skip'),
       )
       .addHelpText(
         'after',

@@ -5,6 +5,7 @@ import './blocks';
 import './callbacks';
 import './conditioners';
 import './data';
+import './data-sets';
 import './diffusion';
 import './identity';
 import './image-sets';

@@ -1,5 +1,5 @@
 /** What a callback sees of the trainer, and when it is called. The names are Lightning's in camelCase. */
-import type { ImageBatch } from '../../data/data-loader';
+import type { ImageBatch } from '../../data/collate';
 import type { Generator } from '../../random';
 import type { Metrics } from '../metrics';
 import type { Trainable } from '../trainable';
