@@ -7,7 +7,7 @@
  * is not square to another shape.
  */
 import { LdmError } from '../../errors';
-import type { RgbImage } from '../image';
+import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { imresize } from '../resize/matlab';
 import { type OpenCvInterpolation, resizeOpenCv } from '../resize/opencv';
@@ -44,11 +44,11 @@ const INTERPOLATIONS: readonly OpenCvInterpolation[] = ['linear', 'cubic', 'area
  * @throws LdmError ERR_INVALID_ARGUMENT for another scale or an image that is too small
  */
 export async function degradeBsr(
-  image: RgbImage,
+  image: Pixels,
   scale: number,
   random: DataRandom,
   settings: BsrSettings,
-): Promise<RgbImage> {
+): Promise<Pixels> {
   checkSizes(image, scale);
   let x = modCrop(toFloats(image), scale);
   let factor = scale;
@@ -75,7 +75,7 @@ interface Size {
   height: number;
 }
 
-function checkSizes({ width, height }: RgbImage, scale: number): void {
+function checkSizes({ width, height }: Pixels, scale: number): void {
   if (!Number.isInteger(scale) || scale < 1)
     throw new LdmError(
       'ERR_INVALID_ARGUMENT',
@@ -155,6 +155,6 @@ function drawWidth(random: DataRandom): number {
   return Math.max(random.uniform(), 1e-9);
 }
 
-function compress(image: FloatImage, random: DataRandom, { quality }: BsrSettings): Promise<RgbImage> {
+function compress(image: FloatImage, random: DataRandom, { quality }: BsrSettings): Promise<Pixels> {
   return throughJpeg(toLevels(image), randint(random, ...quality));
 }

@@ -1,11 +1,11 @@
 /** Light degradation (reference: ldm.modules.image_degradation.degradation_fn_bsr_light, that is bsrgan_light.py). */
-import type { RgbImage } from '../image';
+import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { degradeBsr } from './bsr';
 import { randint } from './draws';
 
 /** One blur of a quarter of the width, noise of 1 or 2 levels, JPEG of quality 80 to 95. See {@link degradeBsr}. */
-export function bsrganLight(image: RgbImage, scale: number, random: DataRandom): Promise<RgbImage> {
+export function bsrganLight(image: Pixels, scale: number, random: DataRandom): Promise<Pixels> {
   return degradeBsr(image, scale, random, {
     blurs: 1,
     blurWidth: 1 / 4,

@@ -1,11 +1,11 @@
 /** Strong degradation (reference: ldm.modules.image_degradation.degradation_fn_bsr, that is bsrgan.py). */
-import type { RgbImage } from '../image';
+import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { degradeBsr } from './bsr';
 import { randint } from './draws';
 
 /** Two blurs of kernels of 7 to 25 pixels, noise of 2 to 25 levels, JPEG of quality 30 to 95. See {@link degradeBsr}. */
-export function bsrgan(image: RgbImage, scale: number, random: DataRandom): Promise<RgbImage> {
+export function bsrgan(image: Pixels, scale: number, random: DataRandom): Promise<Pixels> {
   const size = (r: DataRandom) => 2 * randint(r, 2, 11) + 3;
   return degradeBsr(image, scale, random, {
     blurs: 2,

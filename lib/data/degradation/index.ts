@@ -1,5 +1,5 @@
 /** Degradations by the names that configs of super-resolution use. A new one is one file beside this and one line here. */
-import type { RgbImage } from '../image';
+import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { bsrgan } from './bsrgan';
 import { bsrganLight } from './bsrgan-light';
@@ -12,7 +12,7 @@ import { bsrganLight } from './bsrgan-light';
  * @param scale factor between the sides before and after, an integer of at least 1
  * @throws LdmError ERR_INVALID_ARGUMENT for another scale, or an image whose sides are less than twice the scale
  */
-export type Degradation = (image: RgbImage, scale: number, random: DataRandom) => Promise<RgbImage>;
+export type Degradation = (image: Pixels, scale: number, random: DataRandom) => Promise<Pixels>;
 
 export const DEGRADATIONS = { bsrgan, bsrgan_light: bsrganLight } as const satisfies Record<string, Degradation>;
 

@@ -1,7 +1,7 @@
 /** What OpenCV, scipy and the reference give for the test's picture; see make-expected.py. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { RgbImage } from '../../../lib/data/image';
+import type { Pixels } from '../../../lib/data/pixels';
 
 interface Packed {
   shape: number[];
@@ -36,7 +36,7 @@ export function unpacked({ dtype, data }: Packed): Uint8Array | Float32Array {
 }
 
 /** Waves and stripes: as picture() of make-expected.py. */
-export function picture(width: number, height: number): RgbImage {
+export function picture(width: number, height: number): Pixels {
   const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
     const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
     const waves = Math.floor((x * x + 2 * y * y + (c + 1) * x * y) / 24);
