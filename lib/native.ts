@@ -194,8 +194,15 @@ export interface Native {
       bigEndian?: boolean;
     },
   ): NativeTensor;
-  /** [async] Writes the elements in row-major order at the file's current position. */
-  write(fd: number, tensor: NativeTensor): Promise<{ bytes: number; crc32: number }>;
+  /**
+   * [async] Writes the elements in row-major order at the file's current position, cast to `dtype` when that is given.
+   * `overflowed` counts finite values that the cast made infinite.
+   */
+  write(
+    fd: number,
+    tensor: NativeTensor,
+    dtype?: DType | null,
+  ): Promise<{ bytes: number; crc32: number; overflowed: number }>;
 
   /** [sync] A seeded generator of the device: the reference's stream. */
   generator(seed: number | bigint, device: string): NativeObject;

@@ -88,6 +88,10 @@ export class FileSource implements ByteSource {
   /** Moves forward without reading. */
   skip(n: number): void {
     if (n > this.remaining) throw new OutOfBytes();
+    if (n <= this.#window.length - this.#at) {
+      this.#at += n;
+      return;
+    }
     this.#windowStart = this.position + n;
     this.#window = Buffer.alloc(0);
     this.#at = 0;

@@ -22,14 +22,29 @@ export const ITEM_SIZE: Record<CheckpointDType, number> = {
 
 /** Beyond this many elements a view may not have more elements than its storage (a real expand() never gets there). */
 const LARGEST_EXPANSION = 2 ** 24;
-const MOST_DIMENSIONS = 64;
+/** torch's own limit. */
+export const MOST_DIMENSIONS = 64;
+
+/** Bytes that the tensors of a file may have together: views share storages, but not without end. */
+const ALWAYS_ALLOWED = 256 << 20;
+const MOST_SHARING = 16;
 
 /** The files that a checkpoint's tensors view, each mapped once. */
 export class Mappings {
+  #allowance: number;
   readonly #maps = new Map<string, NativeObject>();
   readonly #tensors: Tensor[] = [];
   #closed = false;
 
+  /** @param fileSize bytes of the checkpoint */
+  constructor(fileSize: number) {
+    this.#allowance = ALWAYS_ALLOWED + MOST_SHARING * fileSize;
+  }
+  /** Counts a tensor's bytes. @throws LdmError ERR_CHECKPOINT when they are absurdly more than the file has */
+  claim(bytes: number, file: string): void {
+    this.#allowance -= bytes;
+    if (this.#allowance < 0) throw damaged(file, 'its tensors have far more bytes than the file: views without end');
+  }
   map(file: string): NativeObject {
     if (this.#closed) throw damaged(file, 'this checkpoint was disposed of; read it again');
     let handle = this.#maps.get(file);
@@ -81,6 +96,7 @@ export class MappedTensor implements FileTensor {
   ) {
     const wrong = problemOf(storage.numel, offset, shape, strides);
     if (wrong) throw damaged(file, `holds a tensor ${wrong}`);
+    mappings.claim(this.bytes, file);
   }
   get dtype(): CheckpointDType {
     return this.storage.dtype;

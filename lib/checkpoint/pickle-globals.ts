@@ -2,6 +2,7 @@
  * What the names in a checkpoint's pickle mean here. Known reconstructors are answered by code of our own; names that no
  * checkpoint needs and only an attack uses are a reason to refuse the file; every other name is a placeholder.
  */
+import { type Budget, COST } from './budget';
 import { Global, type Pickled, PickleError } from './pickle-machine';
 import { Skipped } from './types';
 
@@ -19,21 +20,24 @@ const REFUSED_MODULES = new Set(
   ).split(' '),
 );
 
+/** Answers a call. What it copies is on the budget. */
+type Call = (args: readonly Pickled[], budget: Budget) => Pickled;
+
 /** The built-in names that a checkpoint may mention. */
-const BUILTINS: Record<string, (args: readonly Pickled[], name: string) => Pickled> = {
-  set: (args) => new Set(elements(args[0])),
-  frozenset: (args) => new Set(elements(args[0])),
-  list: (args) => [...elements(args[0])],
-  tuple: (args) => Object.freeze([...elements(args[0])]),
-  dict: (args) => dictionary(args),
-  bytearray: (args) => bytesOf(args),
-  bytes: (args) => bytesOf(args),
-  int: (args) => args[0] ?? 0,
-  float: (args) => args[0] ?? 0,
-  bool: (args) => args[0] ?? false,
-  str: (args) => args[0] ?? '',
-  unicode: (args) => args[0] ?? '',
-  long: (args) => args[0] ?? 0,
+const BUILTINS: Record<string, Call> = {
+  set: ([items], budget) => tableOf(new Set<Pickled>(), elements(items), budget),
+  frozenset: ([items], budget) => tableOf(new Set<Pickled>(), elements(items), budget),
+  list: ([items], budget) => listOf(elements(items), budget),
+  tuple: ([items], budget) => Object.freeze(listOf(elements(items), budget)),
+  dict: dictionary,
+  bytearray: bytesOf,
+  bytes: bytesOf,
+  int: ([value]) => value ?? 0,
+  float: ([value]) => value ?? 0,
+  bool: ([value]) => value ?? false,
+  str: ([value]) => value ?? '',
+  unicode: ([value]) => value ?? '',
+  long: ([value]) => value ?? 0,
   complex: placeholder('complex'),
   slice: placeholder('slice'),
   range: placeholder('range'),
@@ -50,15 +54,15 @@ class NumpyDType {
   ) {}
 }
 
-const CALLS: Record<string, (args: readonly Pickled[]) => Pickled> = {
-  'collections.OrderedDict': (args) => dictionary(args),
-  'collections.defaultdict': (args) => dictionary(args.slice(1)),
-  'collections.Counter': (args) => dictionary(args),
-  'collections.deque': (args) => [...elements(args[0])],
-  '_codecs.encode': (args) => encodeLatin1(args),
-  'torch.Size': (args) => Object.freeze([...elements(args[0])]),
-  'torch.device': (args) => args.map(String).join(':'),
-  'numpy.dtype': (args) => new NumpyDType(String(args[0])),
+const CALLS: Record<string, Call> = {
+  'collections.OrderedDict': dictionary,
+  'collections.defaultdict': (args, budget) => dictionary(args.slice(1), budget),
+  'collections.Counter': dictionary,
+  'collections.deque': ([items], budget) => listOf(elements(items), budget),
+  '_codecs.encode': encodeLatin1,
+  'torch.Size': ([items], budget) => Object.freeze(listOf(elements(items), budget)),
+  'torch.device': (args) => (args.every(isWord) ? args.join(':') : new Skipped('torch.device')),
+  'numpy.dtype': ([kind]) => (isWord(kind) ? new NumpyDType(String(kind)) : new Skipped('numpy.dtype')),
   'numpy.core.multiarray.scalar': numpyScalar,
   'numpy._core.multiarray.scalar': numpyScalar,
 };
@@ -81,10 +85,10 @@ export function resolveGlobal(module: string, name: string): Pickled {
 }
 
 /** A name is called. Unknown ones give a placeholder. */
-export function callGlobal(callee: Global, args: readonly Pickled[]): Pickled {
+export function callGlobal(callee: Global, args: readonly Pickled[], budget: Budget): Pickled {
   if (isBuiltinModule(callee.module) && Object.hasOwn(BUILTINS, callee.name))
-    return BUILTINS[callee.name](args, callee.name);
-  if (Object.hasOwn(CALLS, callee.className)) return CALLS[callee.className](args);
+    return BUILTINS[callee.name](args, budget);
+  if (Object.hasOwn(CALLS, callee.className)) return CALLS[callee.className](args, budget);
   // copyreg rebuilds objects of the class that is its first argument
   if (/^copy_?reg\.(_reconstructor|__newobj__|__newobj_ex__)$/.test(callee.className) && args[0] instanceof Skipped)
     return new Skipped(args[0].className);
@@ -105,9 +109,13 @@ function refuse(module: string, name: string): never {
   );
 }
 
-function placeholder(name: string): () => Pickled {
+function placeholder(name: string): Call {
   return () => new Skipped(name);
 }
+
+/** A short text or a number: what may be put into a text without a second thought. */
+const isWord = (value: Pickled): value is string | number =>
+  typeof value === 'number' || (typeof value === 'string' && value.length <= 64);
 
 function elements(value: Pickled): Iterable<Pickled> {
   if (value === undefined) return [];
@@ -117,30 +125,50 @@ function elements(value: Pickled): Iterable<Pickled> {
   throw new PickleError('makes a collection of something that has no elements');
 }
 
-function dictionary(args: readonly Pickled[]): Map<Pickled, Pickled> {
-  const [first] = args;
-  if (first === undefined || first instanceof Skipped) return new Map();
-  if (first instanceof Map) return new Map(first);
+function listOf(items: Iterable<Pickled>, budget: Budget): Pickled[] {
+  const list: Pickled[] = [];
+  for (const item of items) {
+    budget.spend(COST.element);
+    list.push(item);
+  }
+  return list;
+}
+
+function tableOf(set: Set<Pickled>, items: Iterable<Pickled>, budget: Budget): Set<Pickled> {
+  budget.spend(COST.table);
+  for (const item of items) {
+    budget.entry(set, item);
+    set.add(item);
+  }
+  return set;
+}
+
+function dictionary([first]: readonly Pickled[], budget: Budget): Map<Pickled, Pickled> {
+  budget.spend(COST.table);
   const map = new Map<Pickled, Pickled>();
-  for (const pair of elements(first)) {
+  if (first === undefined || first instanceof Skipped) return map;
+  const pairs: Iterable<Pickled> = first instanceof Map ? first : elements(first);
+  for (const pair of pairs) {
     if (!Array.isArray(pair) || pair.length !== 2)
       throw new PickleError('makes a dictionary of something else than pairs');
+    budget.entry(map, pair[0]);
     map.set(pair[0], pair[1]);
   }
   return map;
 }
 
 /** Protocol 2 writes bytes as text in latin-1. */
-function encodeLatin1(args: readonly Pickled[]): Pickled {
-  if (typeof args[0] !== 'string') throw new PickleError('encodes something that is no text');
-  return Uint8Array.from(Buffer.from(args[0], args[1] === 'latin1' ? 'latin1' : 'utf8'));
+function encodeLatin1([text, encoding]: readonly Pickled[], budget: Budget): Pickled {
+  if (typeof text !== 'string') throw new PickleError('encodes something that is no text');
+  budget.spend(2 * text.length);
+  return Uint8Array.from(Buffer.from(text, encoding === 'latin1' ? 'latin1' : 'utf8'));
 }
 
-function bytesOf(args: readonly Pickled[]): Pickled {
+function bytesOf(args: readonly Pickled[], budget: Budget): Pickled {
   const [first] = args;
   if (first === undefined) return new Uint8Array(0);
   if (first instanceof Uint8Array) return first;
-  return typeof first === 'string' ? encodeLatin1(args) : new Skipped('bytes');
+  return typeof first === 'string' ? encodeLatin1(args, budget) : new Skipped('bytes');
 }
 
 /** numpy.float64(0.5) and the like: a dtype and its bytes. */

@@ -1,9 +1,10 @@
 /**
  * A restricted pickle machine (protocols 0 to 5). It executes nothing: a global name is only a name, and calling one is
  * answered by a table of known reconstructors ({@link PickleWorld}). Everything that is not in the table becomes a
- * {@link Skipped} placeholder, on which further calls and assignments have no effect. There is no recursion, and every
- * length is checked against the bytes that are there.
+ * {@link Skipped} placeholder, on which further calls and assignments have no effect. There is no recursion, every length
+ * is checked against the bytes that are there, and a {@link Budget} bounds time and memory.
  */
+import { Budget, BudgetExceeded, COST } from './budget';
 import { type ByteSource, OutOfBytes } from './byte-source';
 import { Skipped } from './types';
 
@@ -25,7 +26,7 @@ export interface PickleWorld {
   /** A name is mentioned. Throws when the mere mention is a reason to refuse the file. */
   global(module: string, name: string): Pickled;
   /** A global is called (REDUCE, NEWOBJ, INST, OBJ). Unknown ones give a {@link Skipped}. */
-  call(callee: Global, args: readonly Pickled[]): Pickled;
+  call(callee: Global, args: readonly Pickled[], budget: Budget): Pickled;
   /** A persistent id: torch's storages. */
   persistent(id: Pickled): Pickled;
   /** State is set on an object that is no placeholder (BUILD). */
@@ -39,12 +40,14 @@ const HIGHEST_PROTOCOL = 5;
 /** Longest integer that is accepted, in bytes or digits. */
 const LONGEST_INTEGER = 4096;
 
-/** Reads one pickle up to its STOP. */
-export function unpickle(source: ByteSource, world: PickleWorld): Pickled {
+/** Reads one pickle up to its STOP. @param budget shared by the pickles of one file */
+export function unpickle(source: ByteSource, world: PickleWorld, budget = new Budget()): Pickled {
   try {
-    return new Machine(source, world).run();
+    return new Machine(source, world, budget).run();
   } catch (error) {
     if (error instanceof OutOfBytes) throw new PickleError(`ends unexpectedly at byte ${source.position}`);
+    if (error instanceof BudgetExceeded)
+      throw new PickleError(`asks for more objects than any checkpoint has, before byte ${source.position}`);
     throw error;
   }
 }
@@ -52,11 +55,14 @@ export function unpickle(source: ByteSource, world: PickleWorld): Pickled {
 class Machine {
   readonly #stack: Pickled[] = [];
   readonly #marks: number[] = [];
-  readonly #memo = new Map<number, Pickled>();
+  readonly #memo: Pickled[] = [];
+  /** Slots that are set. */
+  #memoized = 0;
 
   constructor(
     private readonly source: ByteSource,
     private readonly world: PickleWorld,
+    private readonly budget: Budget,
   ) {}
 
   run(): Pickled {
@@ -68,7 +74,8 @@ class Machine {
   }
 
   #execute(code: number): void {
-    const { source } = this;
+    const { source, budget } = this;
+    budget.spend(COST.instruction);
     switch (code) {
       case 0x80: {
         const protocol = source.byte();
@@ -94,7 +101,7 @@ class Machine {
         this.#push(this.#top());
         break;
       case 0x67: // GET
-        this.#get(Number(source.line()));
+        this.#get(Number(this.#line()));
         break;
       case 0x68: // BINGET
         this.#get(source.byte());
@@ -103,7 +110,7 @@ class Machine {
         this.#get(source.bytes(4).readUInt32LE());
         break;
       case 0x70: // PUT
-        this.#put(Number(source.line()));
+        this.#put(Number(this.#line()));
         break;
       case 0x71: // BINPUT
         this.#put(source.byte());
@@ -112,7 +119,7 @@ class Machine {
         this.#put(source.bytes(4).readUInt32LE());
         break;
       case 0x94: // MEMOIZE
-        this.#put(this.#memo.size);
+        this.#put(this.#memoized);
         break;
 
       // plain values
@@ -126,7 +133,7 @@ class Machine {
         this.#push(false);
         break;
       case 0x49: // INT: also the booleans of protocol 0
-        this.#push(parseInt0(source.line()));
+        this.#push(parseInt0(this.#line()));
         break;
       case 0x4a: // BININT
         this.#push(source.bytes(4).readInt32LE());
@@ -138,7 +145,7 @@ class Machine {
         this.#push(source.bytes(2).readUInt16LE());
         break;
       case 0x4c: // LONG
-        this.#push(parseDecimal(source.line().replace(/L$/, '')));
+        this.#push(parseDecimal(this.#line().replace(/L$/, '')));
         break;
       case 0x8a: // LONG1
         this.#push(this.#integer(source.byte()));
@@ -147,33 +154,34 @@ class Machine {
         this.#push(this.#integer(source.bytes(4).readInt32LE()));
         break;
       case 0x46: // FLOAT
-        this.#push(parseFloat0(source.line()));
+        this.#push(parseFloat0(this.#line()));
         break;
       case 0x47: // BINFLOAT
+        budget.spend(COST.element);
         this.#push(source.bytes(8).readDoubleBE());
         break;
       case 0x53: // STRING
-        this.#push(unquote(source.line()));
+        this.#push(unquote(this.#line()));
         break;
       case 0x54: // BINSTRING
-        this.#push(source.bytes(this.#length(4)).toString('latin1'));
+        this.#push(this.#text(this.#length(4), 'latin1'));
         break;
       case 0x55: // SHORT_BINSTRING
-        this.#push(source.bytes(source.byte()).toString('latin1'));
+        this.#push(this.#text(source.byte(), 'latin1'));
         break;
       case 0x56: // UNICODE
         this.#push(
-          source.line().replace(/\\u([0-9a-fA-F]{4})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+          this.#line().replace(/\\u([0-9a-fA-F]{4})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
         );
         break;
       case 0x58: // BINUNICODE
-        this.#push(source.bytes(this.#length(4)).toString('utf8'));
+        this.#push(this.#text(this.#length(4), 'utf8'));
         break;
       case 0x8c: // SHORT_BINUNICODE
-        this.#push(source.bytes(source.byte()).toString('utf8'));
+        this.#push(this.#text(source.byte(), 'utf8'));
         break;
       case 0x8d: // BINUNICODE8
-        this.#push(source.bytes(this.#length(8)).toString('utf8'));
+        this.#push(this.#text(this.#length(8), 'utf8'));
         break;
       case 0x42: // BINBYTES
         this.#push(this.#copy(this.#length(4)));
@@ -188,13 +196,14 @@ class Machine {
 
       // containers; tuples are frozen arrays
       case 0x5d: // EMPTY_LIST
+        budget.spend(COST.list);
         this.#push([]);
         break;
       case 0x7d: // EMPTY_DICT
-        this.#push(new Map());
+        this.#push(this.#dictionary([]));
         break;
       case 0x8f: // EMPTY_SET
-        this.#push(new Set());
+        this.#push(this.#set([]));
         break;
       case 0x29: // EMPTY_TUPLE
         this.#push(Object.freeze([]));
@@ -217,43 +226,41 @@ class Machine {
       case 0x64: {
         // DICT
         const items = this.#popToMark();
-        const map = new Map();
-        setItems(map, items);
-        this.#push(map);
+        this.#push(this.#dictionary(items));
         break;
       }
       case 0x91: // FROZENSET
-        this.#push(new Set(this.#popToMark()));
+        this.#push(this.#set(this.#popToMark()));
         break;
       case 0x61: {
         // APPEND
         const item = this.#pop();
-        append(this.#top(), [item]);
+        this.#append([item]);
         break;
       }
       case 0x65: {
         // APPENDS
         const items = this.#popToMark();
-        append(this.#top(), items);
+        this.#append(items);
         break;
       }
       case 0x73: {
         // SETITEM
         const item = this.#popMany(2);
-        setItems(this.#top(), item);
+        this.#setItems(this.#top(), item);
         break;
       }
       case 0x75: {
         // SETITEMS
         const items = this.#popToMark();
-        setItems(this.#top(), items);
+        this.#setItems(this.#top(), items);
         break;
       }
       case 0x90: {
         // ADDITEMS
         const items = this.#popToMark();
         const target = this.#top();
-        if (target instanceof Set) for (const item of items) target.add(item);
+        if (target instanceof Set) this.#addItems(target, items);
         else if (!(target instanceof Skipped)) throw new PickleError('adds an item to something that is no set');
         break;
       }
@@ -261,8 +268,8 @@ class Machine {
       // names and calls
       case 0x63: {
         // GLOBAL
-        const module = source.line();
-        this.#push(this.world.global(module, source.line()));
+        const module = this.#line();
+        this.#global(module, this.#line());
         break;
       }
       case 0x93: {
@@ -270,7 +277,7 @@ class Machine {
         const [module, name] = this.#popMany(2);
         if (typeof module !== 'string' || typeof name !== 'string')
           throw new PickleError('names a class by something that is no text');
-        this.#push(this.world.global(module, name));
+        this.#global(module, name);
         break;
       }
       case 0x52: {
@@ -293,8 +300,9 @@ class Machine {
       }
       case 0x69: {
         // INST
-        const module = source.line();
-        const callee = this.world.global(module, source.line());
+        const module = this.#line();
+        this.#global(module, this.#line());
+        const callee = this.#pop();
         this.#push(this.#call(callee, this.#popToMark()));
         break;
       }
@@ -312,9 +320,10 @@ class Machine {
         break;
       }
       case 0x50: // PERSID
-        this.#push(this.world.persistent(source.line()));
+        this.#push(this.world.persistent(this.#line()));
         break;
       case 0x51: // BINPERSID
+        budget.spend(COST.call);
         this.#push(this.world.persistent(this.#pop()));
         break;
       case 0x82: // EXT1
@@ -337,6 +346,7 @@ class Machine {
   }
   #popMany(n: number): Pickled[] {
     this.#reach(n);
+    this.budget.spend(COST.list);
     return this.#stack.splice(this.#stack.length - n, n);
   }
   /** Checks that `n` values lie above the last mark. */
@@ -350,15 +360,68 @@ class Machine {
   #popToMark(): Pickled[] {
     const mark = this.#marks.pop();
     if (mark === undefined) throw new PickleError('refers to a mark that was not set');
+    this.budget.spend(COST.list + COST.instruction * (this.#stack.length - mark));
     return this.#stack.splice(mark);
   }
   #get(index: number): void {
-    if (!this.#memo.has(index)) throw new PickleError(`refers to memo slot ${index}, which was not set`);
-    this.#push(this.#memo.get(index));
+    if (!(index in this.#memo)) throw new PickleError(`refers to memo slot ${index}, which was not set`);
+    this.#push(this.#memo[index]);
   }
+  /** Every writer counts its slots from 0 or 1, so that an index never exceeds the number of bytes before it. */
   #put(index: number): void {
-    if (!Number.isSafeInteger(index) || index < 0) throw new PickleError('uses an invalid memo slot');
-    this.#memo.set(index, this.#top());
+    if (!Number.isSafeInteger(index) || index < 0 || index > this.source.position)
+      throw new PickleError(`uses the invalid memo slot ${index}`);
+    this.budget.spend(COST.memo);
+    if (!(index in this.#memo)) this.#memoized++;
+    this.#memo[index] = this.#top();
+  }
+  #line(): string {
+    const line = this.source.line();
+    this.budget.spend(COST.text + line.length);
+    return line;
+  }
+  #text(n: number, encoding: 'latin1' | 'utf8'): string {
+    const bytes = this.source.bytes(n);
+    this.budget.spend(COST.text + n);
+    return bytes.toString(encoding);
+  }
+  #dictionary(items: Pickled[]): Map<Pickled, Pickled> {
+    this.budget.spend(COST.table);
+    const map = new Map();
+    this.#setItems(map, items);
+    return map;
+  }
+  #set(items: Pickled[]): Set<Pickled> {
+    this.budget.spend(COST.table);
+    const set = new Set();
+    this.#addItems(set, items);
+    return set;
+  }
+  #addItems(target: Set<Pickled>, items: Pickled[]): void {
+    for (const item of items) {
+      this.budget.entry(target, item);
+      target.add(item);
+    }
+  }
+  #setItems(target: Pickled, items: Pickled[]): void {
+    if (target instanceof Skipped) return;
+    if (!(target instanceof Map)) throw new PickleError('sets an item of something that is no dictionary');
+    if (items.length % 2) throw new PickleError('sets a key without a value');
+    for (let i = 0; i < items.length; i += 2) {
+      this.budget.entry(target, items[i]);
+      target.set(items[i], items[i + 1]);
+    }
+  }
+  #append(items: Pickled[]): void {
+    const target = this.#top();
+    if (target instanceof Skipped) return;
+    if (!Array.isArray(target) || Object.isFrozen(target))
+      throw new PickleError('appends to something that is no list');
+    for (const item of items) target.push(item);
+  }
+  #global(module: string, name: string): void {
+    this.budget.spend(COST.global);
+    this.#push(this.world.global(module, name));
   }
   #length(bytes: 4 | 8): number {
     const raw = this.source.bytes(bytes);
@@ -368,11 +431,14 @@ class Machine {
     return Number(length);
   }
   #copy(n: number): Uint8Array {
-    return Uint8Array.from(this.source.bytes(n));
+    const bytes = this.source.bytes(n);
+    this.budget.spend(COST.call + n);
+    return Uint8Array.from(bytes);
   }
   #integer(n: number): number | bigint {
     if (n < 0 || n > LONGEST_INTEGER) throw new PickleError(`holds an integer of ${n} bytes`);
     if (n === 0) return 0;
+    this.budget.spend(COST.text + n);
     const little = this.source.bytes(n);
     const hex = Buffer.from(little).reverse().toString('hex');
     return smallest(BigInt.asIntN(n * 8, BigInt(`0x${hex}`)));
@@ -381,7 +447,8 @@ class Machine {
     if (!(callee instanceof Skipped)) throw new PickleError('calls something that is no class');
     if (args instanceof Skipped) return new Skipped(callee.className);
     if (!Array.isArray(args)) throw new PickleError('calls something with arguments that are no tuple');
-    return callee instanceof Global ? this.world.call(callee, args) : callee;
+    this.budget.spend(COST.call + COST.element * args.length);
+    return callee instanceof Global ? this.world.call(callee, args, this.budget) : callee;
   }
 }
 
@@ -421,17 +488,4 @@ function unquote(text: string): string {
     .replace(/\\(x[0-9a-fA-F]{2}|.)/g, (whole, e: string) =>
       e[0] === 'x' && e.length === 3 ? String.fromCharCode(Number.parseInt(e.slice(1), 16)) : (escapes[e] ?? whole),
     );
-}
-
-function append(target: Pickled, items: Pickled[]): void {
-  if (target instanceof Skipped) return;
-  if (!Array.isArray(target) || Object.isFrozen(target)) throw new PickleError('appends to something that is no list');
-  for (const item of items) target.push(item);
-}
-
-function setItems(target: Pickled, items: Pickled[]): void {
-  if (target instanceof Skipped) return;
-  if (!(target instanceof Map)) throw new PickleError('sets an item of something that is no dictionary');
-  if (items.length % 2) throw new PickleError('sets a key without a value');
-  for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
 }

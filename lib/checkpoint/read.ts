@@ -25,8 +25,8 @@ export interface ReadOptions {
  */
 export async function readCheckpoint(file: string, options: ReadOptions = {}): Promise<Checkpoint> {
   const full = path.resolve(file);
-  const head = await readHead(full);
-  const mappings = new Mappings();
+  const { head, size } = await readHead(full);
+  const mappings = new Mappings(size);
   try {
     return await open(full, head, mappings, options.verify ?? true);
   } catch (error) {
@@ -68,12 +68,12 @@ function describeStranger(head: Buffer): string {
   return 'is neither a checkpoint of torch.save nor a safetensors file';
 }
 
-async function readHead(file: string): Promise<Buffer> {
+async function readHead(file: string): Promise<{ head: Buffer; size: number }> {
   let handle: fs.promises.FileHandle | undefined;
   try {
     handle = await fs.promises.open(file, 'r');
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(512), 0, 512, 0);
-    return buffer.subarray(0, bytesRead);
+    return { head: buffer.subarray(0, bytesRead), size: (await handle.stat()).size };
   } catch (error) {
     throw unreadable(file, error);
   } finally {

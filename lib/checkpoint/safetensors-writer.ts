@@ -1,4 +1,5 @@
 /** Writing of safetensors files; the layout is the official library's: data in the order of size of dtype, then of name. */
+import { LdmError } from '../errors';
 import type { Tensor } from '../tensor';
 import { writeAtomically } from './atomic';
 import { ITEM_SIZE } from './mapped-tensor';
@@ -19,12 +20,15 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   options: WriteOptions & { metadata?: Record<string, string> } = {},
 ): Promise<void> {
-  const header: Record<string, unknown> = options.metadata ? { __metadata__: options.metadata } : {};
+  const header: Record<string, unknown> = Object.create(null); // any name is only a name, `__proto__` too
+  if (options.metadata) header.__metadata__ = options.metadata;
   // Larger elements first keeps every tensor aligned to its element size.
   const order = [...tensors].sort(
     ([a, t], [b, u]) => ITEM_SIZE[u.dtype] - ITEM_SIZE[t.dtype] || (a < b ? -1 : a > b ? 1 : 0),
   );
   let at = 0;
+  if (tensors.has('__metadata__'))
+    throw new LdmError('ERR_INVALID_ARGUMENT', "Expected another name than '__metadata__', which safetensors reserves");
   for (const [name, tensor] of order) {
     const end = at + bytesOfTensor(tensor);
     header[name] = { dtype: safetensorsDType(tensor.dtype), shape: tensor.shape, data_offsets: [at, end] };

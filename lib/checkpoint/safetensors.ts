@@ -3,13 +3,24 @@
  * the official library's rules: offsets cover the data without holes or overlaps, in any order of names.
  */
 import fs from 'node:fs';
-import { damaged, unreadable } from './errors';
-import { findDuplicateKey } from './json-keys';
-import { contiguousStrides, elementsOf, ITEM_SIZE, MappedTensor, type Mappings } from './mapped-tensor';
+import { LdmError } from '../errors';
+import { damaged, shown, unreadable } from './errors';
+import { checkJsonShape } from './json-shape';
+import {
+  contiguousStrides,
+  elementsOf,
+  ITEM_SIZE,
+  MappedTensor,
+  type Mappings,
+  MOST_DIMENSIONS,
+} from './mapped-tensor';
 import type { CheckpointDType } from './types';
 
-/** Longest header that the official library reads. */
-const LONGEST_HEADER = 100_000_000;
+/**
+ * Longest header that is accepted. The official library reads up to 100 MB, but ten thousand tensors need one or two, and
+ * JSON takes many times its size in memory.
+ */
+const LONGEST_HEADER = 16 << 20;
 
 const DTYPES: Record<string, CheckpointDType> = {
   F64: 'float64',
@@ -44,9 +55,14 @@ export function readSafetensorsHeader(file: string, mappings: Mappings): Safeten
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') {
       if (!isRecord(entry)) throw damaged(file, 'its __metadata__ is not an object');
-      for (const [key, value] of Object.entries(entry)) metadata.set(key, String(value));
+      for (const [key, value] of Object.entries(entry)) {
+        if (typeof value !== 'string')
+          throw damaged(file, `its __metadata__ has something else than text under '${key}'`);
+        metadata.set(key, value);
+      }
       continue;
     }
+    if (!isWellFormed(name)) throw damaged(file, `the name '${name}' is no Unicode text`);
     found.push({ name, ...checkEntry(file, name, entry) });
   }
   found.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -75,8 +91,10 @@ function readHeader(file: string): { header: Record<string, unknown>; dataStart:
     const head = Buffer.alloc(8);
     if (fs.readSync(fd, head, 0, 8, 0) !== 8) throw damaged(file, 'is too short for a safetensors file');
     const length = head.readBigUInt64LE();
-    if (length > BigInt(LONGEST_HEADER) || Number(length) > size - 8)
+    if (length > BigInt(size - 8))
       throw damaged(file, `its header is said to have ${length} bytes but the file has ${size}`);
+    if (length > BigInt(LONGEST_HEADER))
+      throw damaged(file, `its header has ${length} bytes; at most ${LONGEST_HEADER} are accepted`);
     const text = Buffer.alloc(Number(length));
     if (fs.readSync(fd, text, 0, text.length, 8) !== text.length) throw damaged(file, 'ends within its header');
     return { header: parseHeader(file, text), dataStart: 8 + text.length, dataBytes: size - 8 - text.length };
@@ -86,17 +104,16 @@ function readHeader(file: string): { header: Record<string, unknown>; dataStart:
 }
 
 function parseHeader(file: string, text: Buffer): Record<string, unknown> {
-  let json: string;
   let header: unknown;
   try {
-    json = new TextDecoder('utf-8', { fatal: true }).decode(text);
+    const json = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text);
+    const wrong = checkJsonShape(json);
+    if (wrong !== undefined) throw damaged(file, `its header ${wrong}`);
     header = JSON.parse(json);
-  } catch {
-    throw damaged(file, 'its header is not JSON');
+  } catch (error) {
+    throw error instanceof LdmError ? error : damaged(file, 'its header is not JSON');
   }
   if (!isRecord(header)) throw damaged(file, 'its header is not a JSON object');
-  const twice = findDuplicateKey(json);
-  if (twice !== undefined) throw damaged(file, `its header names '${twice}' twice`);
   return header;
 }
 
@@ -104,12 +121,9 @@ function checkEntry(file: string, name: string, entry: unknown) {
   if (!isRecord(entry)) throw damaged(file, `the entry of '${name}' is not an object`);
   const dtype = typeof entry.dtype === 'string' && Object.hasOwn(DTYPES, entry.dtype) ? DTYPES[entry.dtype] : undefined;
   if (!dtype)
-    throw damaged(
-      file,
-      `'${name}' has the dtype ${JSON.stringify(entry.dtype)}; known are ${Object.keys(DTYPES).join(', ')}`,
-    );
+    throw damaged(file, `'${name}' has the dtype ${shown(entry.dtype)}; known are ${Object.keys(DTYPES).join(', ')}`);
   const { shape, data_offsets: offsets } = entry;
-  if (!isCounts(shape)) throw damaged(file, `'${name}' has an invalid shape`);
+  if (!isCounts(shape) || shape.length > MOST_DIMENSIONS) throw damaged(file, `'${name}' has an invalid shape`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[1] < offsets[0])
     throw damaged(file, `'${name}' has invalid data_offsets`);
   const [begin, end] = offsets;
@@ -118,6 +132,9 @@ function checkEntry(file: string, name: string, entry: unknown) {
     throw damaged(file, `'${name}' of shape [${shape}] and dtype ${dtype} cannot have ${end - begin} bytes`);
   return { begin, end, dtype, shape };
 }
+
+/** Whether a text has no half of a surrogate pair, which no file could hold. */
+const isWellFormed = (text: string) => Buffer.from(text).toString() === text;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -4,8 +4,9 @@
  * 64-bit element count and its elements.
  */
 import fs from 'node:fs';
+import { Budget } from './budget';
 import { FileSource, OutOfBytes } from './byte-source';
-import { damaged, unreadable } from './errors';
+import { damaged, shown, unreadable } from './errors';
 import { ITEM_SIZE, type Mappings } from './mapped-tensor';
 import type { Pickled } from './pickle-machine';
 import { readTorchPickle, type StorageRequest } from './torch-pickle';
@@ -14,7 +15,7 @@ import type { TorchFile } from './torch-zip';
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
 /** Longest single item (a string) of the pickles. */
-const LONGEST_ITEM = 64 << 20;
+const LONGEST_ITEM = 16 << 20;
 
 /** Whether these first bytes may be a pickle: PROTO, or the mark or list that a protocol 0 or 1 pickle begins with. */
 export function looksLikePickle(head: Buffer): boolean {
@@ -56,11 +57,12 @@ function readStream(file: string, source: FileSource, mappings: Mappings): Torch
     const location = () => ({ file, byteOffset: storage.byteOffset, bigEndian: storage.bigEndian });
     return { dtype: storage.dtype, numel: storage.numel, location };
   };
-  const next = () => readTorchPickle(source, file, mappings, find, skipped);
+  const budget = new Budget();
+  const next = () => readTorchPickle(source, file, mappings, find, skipped, budget);
 
   if (next() !== MAGIC) throw damaged(file, 'is a pickle but no checkpoint of torch.save');
   const protocol = next();
-  if (protocol !== PROTOCOL) throw damaged(file, `has the format version ${String(protocol)}; ${PROTOCOL} is expected`);
+  if (protocol !== PROTOCOL) throw damaged(file, `has the format version ${shown(protocol)}; ${PROTOCOL} is expected`);
   const system = next();
   const bigEndian = system instanceof Map && system.get('little_endian') === false;
   const root = next();
@@ -79,8 +81,7 @@ function placeStorages(
   const placed = new Set<string>();
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
-    if (!storage || placed.has(key))
-      throw damaged(file, `lists the storage ${JSON.stringify(key)}, which it does not use`);
+    if (!storage || placed.has(key)) throw damaged(file, `lists the storage ${shown(key)}, which it does not use`);
     const count = source.bytes(8);
     const numel = bigEndian ? count.readBigInt64BE() : count.readBigInt64LE();
     if (numel !== BigInt(storage.numel))

@@ -2,9 +2,10 @@
  * torch's part of a pickle: storages arrive as persistent ids, tensors as calls of torch._utils._rebuild_*. Both become
  * descriptions of where the data lies in the file; no data is touched.
  */
+import type { Budget } from './budget';
 import type { ByteSource } from './byte-source';
-import { damaged } from './errors';
-import { ITEM_SIZE, MappedTensor, type Mappings, type Storage } from './mapped-tensor';
+import { damaged, shown } from './errors';
+import { ITEM_SIZE, MappedTensor, type Mappings, MOST_DIMENSIONS, type Storage } from './mapped-tensor';
 import { buildKnown, callGlobal, resolveGlobal } from './pickle-globals';
 import { Global, type Pickled, PickleError, type PickleWorld, unpickle } from './pickle-machine';
 import { type CheckpointDType, Skipped } from './types';
@@ -66,6 +67,7 @@ export function readTorchPickle(
   mappings: Mappings,
   find: StorageFinder,
   skipped: Set<string>,
+  budget?: Budget,
 ): Pickled {
   const note = (value: Pickled): Pickled => {
     if (value instanceof Skipped && !(value instanceof StorageType)) skipped.add(value.className);
@@ -77,15 +79,15 @@ export function readTorchPickle(
       if (storage) return new StorageType(module, name, STORAGE_TYPES[name]);
       return resolveGlobal(module, name);
     },
-    call(callee, args) {
+    call(callee, args, left) {
       const rebuild = callee.module === 'torch._utils' ? REBUILDERS[callee.name] : undefined;
-      return rebuild ? rebuild(args, file, mappings) : note(callGlobal(callee, args));
+      return rebuild ? rebuild(args, file, mappings) : note(callGlobal(callee, args, left));
     },
     persistent: (id) => resolvePersistent(id, find),
     build: buildKnown,
   };
   try {
-    return unpickle(source, world);
+    return unpickle(source, world, budget);
   } catch (error) {
     if (error instanceof PickleError) throw damaged(file, `its pickle ${error.message}`);
     throw error;
@@ -99,13 +101,12 @@ function resolvePersistent(id: Pickled, find: StorageFinder): Pickled {
   const [kind, type, key, , numel, view] = id;
   if (kind !== 'storage') throw new PickleError('has a persistent id of an unknown kind');
   if (!(type instanceof StorageType)) {
-    const name = type instanceof Skipped ? type.className : String(type);
-    throw new PickleError(`has a tensor of the unknown storage class ${JSON.stringify(name.slice(0, 80))}`);
+    throw new PickleError(`has a tensor of the unknown storage class ${shown(type)}`);
   }
   if (typeof key !== 'string' || !/^[\w-]{1,64}$/.test(key))
-    throw new PickleError(`has the invalid storage key ${JSON.stringify(String(key).slice(0, 80))}`);
+    throw new PickleError(`has the invalid storage key ${shown(key)}`);
   if (!isCount(numel) || !Number.isSafeInteger(numel * ITEM_SIZE[type.dtype]))
-    throw new PickleError(`has a storage of ${String(numel)} elements`);
+    throw new PickleError(`has a storage of ${shown(numel)} elements`);
   const storage = find({ dtype: type.dtype, key, numel });
   return view === undefined || view === null ? storage : viewOf(storage, view);
 }
@@ -128,6 +129,8 @@ function viewOf(root: Storage, view: Pickled): Storage {
 type Rebuilder = (args: readonly Pickled[], file: string, mappings: Mappings) => Pickled;
 
 const rebuildTensor: Rebuilder = ([storage, offset, shape, strides], file, mappings) => {
+  if (Array.isArray(shape) && shape.length > MOST_DIMENSIONS)
+    throw new PickleError(`has a tensor of ${shape.length} dimensions (at most ${MOST_DIMENSIONS} are allowed)`);
   if (!isStorage(storage) || !isCount(offset) || !isInts(shape) || !isInts(strides))
     throw new PickleError('has a tensor whose description is malformed');
   return new MappedTensor(storage, offset, [...shape], [...strides], mappings, file);
@@ -142,8 +145,7 @@ const REBUILDERS: Record<string, Rebuilder | undefined> = Object.assign(Object.c
     const dtype = typeof name === 'string' && Object.hasOwn(DTYPES, name) ? DTYPES[name] : undefined;
     if (!isStorage(bytes)) throw new PickleError('has a tensor whose description is malformed');
     if (!dtype) {
-      const found = name instanceof Skipped ? name.className : String(name);
-      throw new PickleError(`has a tensor of the dtype ${found.slice(0, 40)}, which is not supported`);
+      throw new PickleError(`has a tensor of the dtype ${shown(name)}, which is not supported`);
     }
     const numel = Math.floor((bytes.numel * ITEM_SIZE[bytes.dtype]) / ITEM_SIZE[dtype]);
     const typed: Storage = { dtype, numel, location: () => bytes.location() };
@@ -154,7 +156,8 @@ const REBUILDERS: Record<string, Rebuilder | undefined> = Object.assign(Object.c
 });
 
 const isCount = (n: Pickled): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
+/** Sizes or strides. */
 const isInts = (value: Pickled): value is number[] =>
-  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n));
+  Array.isArray(value) && value.length <= MOST_DIMENSIONS && value.every((n) => Number.isSafeInteger(n));
 const isStorage = (value: Pickled): value is Storage =>
   typeof value === 'object' && value !== null && typeof (value as Storage).location === 'function';

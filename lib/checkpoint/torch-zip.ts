@@ -13,7 +13,13 @@ import { readTorchPickle, type StorageRequest } from './torch-pickle';
 import { type ZipEntry, ZipReader } from './zip-reader';
 
 /** Longest data.pkl that is accepted; those of the largest models have a few MB. */
-const LONGEST_PICKLE = 64 << 20;
+const LONGEST_PICKLE = 32 << 20;
+/**
+ * Bytes that deflated records may give: real weights do not shrink by half, but whole tensors of zeros (fresh layers,
+ * optimizer states) shrink a thousandfold.
+ */
+const INFLATED_ALWAYS = 64 << 20;
+const MOST_INFLATED = 16;
 
 /** What a container yields: the pickled object, in which tensors are descriptions, and what was skipped. */
 export interface TorchFile {
@@ -89,6 +95,9 @@ async function inflate(
   mappings: Mappings,
 ): Promise<void> {
   if (places.length === 0) return;
+  const bytes = places.reduce((sum, { entry }) => sum + entry.size, 0);
+  if (bytes > INFLATED_ALWAYS + MOST_INFLATED * zip.size)
+    throw damaged(zip.file, `its ${zip.size} bytes are said to hold ${bytes} bytes of tensors: a decompression bomb`);
   const folder = await fs.promises.mkdtemp(path.join(os.tmpdir(), 'node-ldm-'));
   const temporary = path.join(folder, 'storages');
   try {

@@ -1,6 +1,8 @@
 /**
  * The part of the ZIP format that torch.save writes and re-packers produce (PKWARE APPNOTE 6.3: stored and deflated
- * entries, zip64), with every length and offset checked against the file. Nothing is unpacked to paths named in the file.
+ * entries, zip64), with every length and offset checked against the file. An archive that two readers could take for two
+ * different things is refused: entries that overlap, or whose own header disagrees with the directory. Nothing is unpacked
+ * to paths named in the file.
  */
 import fs from 'node:fs';
 import { crc32, createInflateRaw } from 'node:zlib';
@@ -8,6 +10,8 @@ import { damaged, unreadable } from './errors';
 
 export interface ZipEntry {
   name: string;
+  /** Bytes of the name. */
+  nameLength: number;
   /** Bytes after decompression. */
   size: number;
   compressedSize: number;
@@ -22,14 +26,30 @@ const LOCATOR64 = 0x07064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 const END_BYTES = 22;
-/** Longest central directory that is accepted: about 600,000 entries. */
-const LONGEST_DIRECTORY = 64 << 20;
+/** A field of 32 bits that is too small for its value. */
+const WIDE = 0xffffffff;
+/** Longest central directory that is accepted, and most entries; the largest official checkpoints have 5,000. */
+const LONGEST_DIRECTORY = 16 << 20;
+const MOST_ENTRIES = 100_000;
+const LONGEST_NAME = 4096;
+/** Flag of an entry whose sizes and checksum follow its data; its own header may leave them zero. */
+const SIZES_FOLLOW = 8;
 const CHUNK = 4 << 20;
+
+interface EndRecord {
+  count: number;
+  /** Where the directory begins, and its bytes. */
+  offset: number;
+  bytes: number;
+  /** Where this record itself begins: the directory ends there. */
+  end: number;
+}
 
 /** An opened archive. */
 export class ZipReader {
   readonly entries = new Map<string, ZipEntry>();
   readonly size: number;
+  readonly #dataOffsets = new Map<ZipEntry, number>();
   #directoryStart = 0;
 
   private constructor(
@@ -50,6 +70,7 @@ export class ZipReader {
     const zip = new ZipReader(file, fd);
     try {
       zip.#readDirectory();
+      zip.#readHeaders();
       return zip;
     } catch (error) {
       zip.close();
@@ -60,26 +81,22 @@ export class ZipReader {
     fs.closeSync(this.fd);
   }
 
-  /** Where the entry's (compressed) data begins. Checks the local header. */
+  /** Where the entry's (compressed) data begins. */
   dataOffset(entry: ZipEntry): number {
-    const head = this.#read(entry.headerOffset, 30);
-    if (head.readUInt32LE(0) !== LOCAL) throw this.#bad(`the entry '${entry.name}' has no header`);
-    const nameLength = head.readUInt16LE(26);
-    const start = entry.headerOffset + 30 + nameLength + head.readUInt16LE(28);
-    const name = this.#read(entry.headerOffset + 30, nameLength).toString('utf8');
-    if (name !== entry.name) throw this.#bad(`the entry '${entry.name}' is called otherwise in its own header`);
-    if (start + entry.compressedSize > this.#directoryStart)
-      throw this.#bad(`the entry '${entry.name}' reaches beyond the archive's data`);
-    return start;
+    return this.#dataOffsets.get(entry)!;
   }
 
   /** The whole entry in memory, with its checksum verified. @param most bytes that are accepted */
   async readAll(entry: ZipEntry, most: number): Promise<Buffer> {
     if (entry.size > most)
       throw this.#bad(`the entry '${entry.name}' has ${entry.size} bytes; at most ${most} are accepted`);
-    const parts: Buffer[] = [];
-    await this.stream(entry, (part) => void parts.push(Buffer.from(part)));
-    return Buffer.concat(parts);
+    // untouched pages of a buffer of this size cost nothing, should the entry be shorter
+    const whole = Buffer.alloc(entry.size);
+    let at = 0;
+    await this.stream(entry, (part) => {
+      at += part.copy(whole, at);
+    });
+    return whole;
   }
 
   /** Reads the entry in pieces, decompresses and verifies length and checksum. A piece is valid during the call only. */
@@ -133,6 +150,7 @@ export class ZipReader {
 
   #readDirectory(): void {
     const { count, offset, bytes } = this.#findEnd();
+    if (count > MOST_ENTRIES) throw this.#bad(`has ${count} entries; no checkpoint has more than ${MOST_ENTRIES}`);
     if (bytes > LONGEST_DIRECTORY) throw this.#bad(`its directory of ${bytes} bytes is longer than any checkpoint's`);
     this.#directoryStart = offset;
     const directory = this.#read(offset, bytes);
@@ -145,10 +163,45 @@ export class ZipReader {
       this.#addEntry(directory.subarray(at, end), lengths[0], lengths[1]);
       at = end;
     }
+    if (at !== bytes) throw this.#bad('its directory is damaged');
+  }
+
+  /** Reads every entry's own header and checks that it agrees with the directory and that no two entries overlap. */
+  #readHeaders(): void {
+    let end = 0;
+    let before = '';
+    for (const entry of [...this.entries.values()].sort((a, b) => a.headerOffset - b.headerOffset)) {
+      if (entry.headerOffset < end) throw this.#bad(`the entries '${before}' and '${entry.name}' overlap`);
+      const start = this.#readHeader(entry);
+      end = start + entry.compressedSize;
+      if (end > this.#directoryStart) throw this.#bad(`the entry '${entry.name}' reaches beyond the archive's data`);
+      this.#dataOffsets.set(entry, start);
+      before = entry.name;
+    }
+  }
+
+  /** Returns where the data begins. */
+  #readHeader(entry: ZipEntry): number {
+    const head = this.#read(entry.headerOffset, Math.min(30 + entry.nameLength, this.size - entry.headerOffset));
+    if (head.length < 30 || head.readUInt32LE(0) !== LOCAL) throw this.#bad(`the entry '${entry.name}' has no header`);
+    const nameLength = head.readUInt16LE(26);
+    const extraLength = head.readUInt16LE(28);
+    if (nameLength !== entry.nameLength || decodeName(head.subarray(30)) !== entry.name)
+      throw this.#bad(`the entry '${entry.name}' is called otherwise in its own header`);
+    const extra = entry.headerOffset + 30 + nameLength;
+    let sizes = [head.readUInt32LE(22), head.readUInt32LE(18)];
+    if (sizes.includes(WIDE)) sizes = this.#wideFields(sizes, this.#read(extra, extraLength));
+    const found = [head.readUInt32LE(14), ...sizes];
+    const same = [entry.crc, entry.size, entry.compressedSize].every((value, i) => value === found[i]);
+    const later = (head.readUInt16LE(6) & SIZES_FOLLOW) !== 0 && found.every((value) => value === 0);
+    if ((head.readUInt16LE(8) === 8) !== entry.deflated || !(same || later))
+      throw this.#bad(`the entry '${entry.name}' is described otherwise in its own header`);
+    return extra + extraLength;
   }
 
   #addEntry(record: Buffer, nameLength: number, extraLength: number): void {
-    const name = record.toString('utf8', 46, 46 + nameLength);
+    const name = decodeName(record.subarray(46, 46 + nameLength));
+    if (nameLength > LONGEST_NAME) throw this.#bad(`has an entry with a name of ${nameLength} bytes`);
     const method = record.readUInt16LE(10);
     if (record.readUInt16LE(8) & 1) throw this.#bad(`the entry '${name}' is encrypted`);
     if (method !== 0 && method !== 8)
@@ -161,17 +214,17 @@ export class ZipReader {
     if (headerOffset + compressedSize > this.size) throw this.#bad(`the entry '${name}' lies outside of the file`);
     if (method === 0 && size !== compressedSize) throw this.#bad(`the entry '${name}' has two different lengths`);
     const crc = record.readUInt32LE(16);
-    this.entries.set(name, { name, size, compressedSize, crc, deflated: method === 8, headerOffset });
+    this.entries.set(name, { name, nameLength, size, compressedSize, crc, deflated: method === 8, headerOffset });
   }
 
   /** Replaces fields that are all ones by the 64-bit values of the zip64 extra field, which has only those, in order. */
   #wideFields(fields: number[], extra: Buffer): number[] {
-    if (!fields.includes(0xffffffff)) return fields;
+    if (!fields.includes(WIDE)) return fields;
     for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
       if (extra.readUInt16LE(at) !== 1) continue;
       let from = at + 4;
       return fields.map((value) => {
-        if (value !== 0xffffffff) return value;
+        if (value !== WIDE) return value;
         if (from + 8 > extra.length) throw this.#bad('its directory is damaged');
         from += 8;
         return this.#safe(extra.readBigUInt64LE(from - 8));
@@ -180,29 +233,41 @@ export class ZipReader {
     throw this.#bad('its directory is damaged');
   }
 
-  #findEnd(): { count: number; offset: number; bytes: number } {
+  #findEnd(): EndRecord {
     const length = Math.min(this.size, END_BYTES + 0xffff);
     const tail = this.#read(this.size - length, length);
     for (let at = length - END_BYTES; at >= 0; at--) {
       if (tail.readUInt32LE(at) !== END) continue;
       const endOffset = this.size - length + at;
-      let count = tail.readUInt16LE(at + 10);
-      let bytes = tail.readUInt32LE(at + 12);
-      let offset = tail.readUInt32LE(at + 16);
-      if (count === 0xffff || bytes === 0xffffffff || offset === 0xffffffff)
-        ({ count, bytes, offset } = this.#findEnd64(endOffset));
-      if (offset + bytes <= endOffset) return { count, offset, bytes };
+      const plain = {
+        count: tail.readUInt16LE(at + 10),
+        bytes: tail.readUInt32LE(at + 12),
+        offset: tail.readUInt32LE(at + 16),
+        end: endOffset,
+      };
+      const wide = plain.count === 0xffff || plain.bytes === WIDE || plain.offset === WIDE || this.#hasEnd64(endOffset);
+      const found = wide ? this.#findEnd64(endOffset, plain) : plain;
+      if (found.offset + found.bytes === found.end) return found;
+      if (found.offset + found.bytes < found.end) throw this.#bad('its directory is not where its end says');
     }
     throw this.#bad('is a zip archive without its directory: the file was cut off; copy or download it again');
   }
 
-  #findEnd64(endOffset: number): { count: number; offset: number; bytes: number } {
-    const locator = this.#read(endOffset - 20, 20);
-    if (locator.readUInt32LE(0) !== LOCATOR64) throw this.#bad('its directory is damaged');
-    const end = this.#read(this.#safe(locator.readBigUInt64LE(8)), 56);
-    if (end.readUInt32LE(0) !== END64) throw this.#bad('its directory is damaged');
-    const [count, bytes, offset] = [32, 40, 48].map((at) => this.#safe(end.readBigUInt64LE(at)));
-    return { count, bytes, offset };
+  #hasEnd64(endOffset: number): boolean {
+    return endOffset >= 20 && this.#read(endOffset - 20, 4).readUInt32LE(0) === LOCATOR64;
+  }
+
+  /** The 64-bit end record; fields of the plain one that are not all ones must say the same. */
+  #findEnd64(endOffset: number, plain: EndRecord): EndRecord {
+    if (!this.#hasEnd64(endOffset)) throw this.#bad('its directory is damaged');
+    const at = this.#safe(this.#read(endOffset - 20, 20).readBigUInt64LE(8));
+    const record = this.#read(at, 56);
+    if (record.readUInt32LE(0) !== END64) throw this.#bad('its directory is damaged');
+    const [count, bytes, offset] = [32, 40, 48].map((field) => this.#safe(record.readBigUInt64LE(field)));
+    const agrees = (small: number, all: number, large: number) => small === all || small === large;
+    if (!agrees(plain.count, 0xffff, count) || !agrees(plain.bytes, WIDE, bytes) || !agrees(plain.offset, WIDE, offset))
+      throw this.#bad('its two end records disagree');
+    return { count, bytes, offset, end: at };
   }
 
   #read(offset: number, length: number): Buffer {
@@ -223,6 +288,12 @@ export class ZipReader {
   #bad(what: string) {
     return damaged(this.file, what);
   }
+}
+
+/** Names are UTF-8; where a packer wrote another encoding, each byte is a character. */
+function decodeName(bytes: Buffer): string {
+  const name = bytes.toString('utf8');
+  return Buffer.byteLength(name) === bytes.length ? name : bytes.toString('latin1');
 }
 
 function readSome(fd: number, buffer: Buffer, length: number, position: number): Promise<number> {

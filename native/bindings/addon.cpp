@@ -584,17 +584,45 @@ void writeAll(int fd, const char* data, size_t size) {
   }
 }
 
+/// Copies to the CPU and casts; counts finite values that the cast made infinite.
+at::Tensor castPiece(const at::Tensor& piece, at::ScalarType dtype, int64_t& overflowed) {
+  at::Tensor cast = piece.to(at::TensorOptions().dtype(dtype).device(at::kCPU)).contiguous();
+  if (dtype != piece.scalar_type() && at::isFloatingType(dtype) && at::isFloatingType(piece.scalar_type()))
+    overflowed +=
+        cast.isfinite().logical_not().sum().item<int64_t>() - piece.isfinite().logical_not().sum().item<int64_t>();
+  return cast;
+}
+
 Napi::Value write(const Info& i) {
   return guarded(i.Env(), [&]() -> Napi::Value {
     int fd = i[0].ToNumber().Int32Value();
     auto lazy = TensorHandle::get(i[1]);
-    return submit(i.Env(), setupFor(*lazy), [fd, lazy]() -> Finish {
-      at::Tensor value = valueOf(lazy).detach().to(at::kCPU).contiguous();
-      const char* bytes = static_cast<const char*>(value.data_ptr());
-      uint32_t crc = crc32(0, bytes, value.nbytes());
-      writeAll(fd, bytes, value.nbytes());
-      lazy->range.drop();
-      return finishWith(Map{{"bytes", static_cast<int64_t>(value.nbytes())}, {"crc32", static_cast<int64_t>(crc)}},
+    const bool given = !(i[2].IsNull() || i[2].IsUndefined());
+    const at::ScalarType dtype = given ? dtypeFromName(i[2].ToString()) : lazy->meta.scalar_type();
+    return submit(i.Env(), setupFor(*lazy), [fd, lazy, dtype]() -> Finish {
+      constexpr int64_t kPieceBytes = 32 << 20;
+      const at::Tensor value = valueOf(lazy).detach();
+      const MappedRange& range = lazy->range;
+      const bool viewsFile = range.file && value.numel() > 0 && value.is_contiguous() &&
+                             value.data_ptr() == range.file->data() + range.offset;
+      const at::Tensor flat = value.contiguous().view(-1);
+      const int64_t itemSize = static_cast<int64_t>(flat.element_size());
+      const int64_t step = kPieceBytes / itemSize;
+      uint32_t crc = 0;
+      int64_t written = 0;
+      int64_t overflowed = 0;
+      for (int64_t begin = 0; begin < flat.numel(); begin += step) {
+        const int64_t count = std::min(step, flat.numel() - begin);
+        const at::Tensor piece = castPiece(flat.narrow(0, begin, count), dtype, overflowed);
+        const char* bytes = static_cast<const char*>(piece.data_ptr());
+        crc = crc32(crc, bytes, piece.nbytes());
+        writeAll(fd, bytes, piece.nbytes());
+        written += static_cast<int64_t>(piece.nbytes());
+        // so that a large file does not stay resident
+        if (viewsFile) MappedRange{range.file, range.offset, static_cast<size_t>((begin + count) * itemSize)}.drop();
+      }
+      range.drop();
+      return finishWith(Map{{"bytes", written}, {"crc32", static_cast<int64_t>(crc)}, {"overflowed", overflowed}},
                         at::kCPU);
     });
   });

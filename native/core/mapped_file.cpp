@@ -112,11 +112,25 @@ at::Tensor tensorFromFile(const std::shared_ptr<MappedFile>& file, const MappedT
         base, {spec.storageNumel}, [file](void*) {}, options);
     return storage.as_strided(spec.shape, spec.strides, spec.storageOffset);
   }
-  at::Tensor storage = at::empty({spec.storageNumel}, options);
-  std::memcpy(storage.data_ptr(), base, range.bytes);
-  if (swap) reverseBytes(static_cast<char*>(storage.data_ptr()), static_cast<size_t>(spec.storageNumel), itemSize);
+  at::Tensor storage = file->copiedStorage(spec);
   range.drop();
   return storage.as_strided(spec.shape, spec.strides, spec.storageOffset);
+}
+
+at::Tensor MappedFile::copiedStorage(const MappedTensorSpec& spec) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto options = at::TensorOptions().dtype(spec.dtype);
+  const StorageKey key{spec.byteOffset, spec.storageNumel, spec.dtype, spec.bigEndian};
+  if (auto found = copies_.find(key); found != copies_.end())
+    if (auto alive = found->second.lock())
+      return at::empty({0}, options).set_(c10::Storage(std::move(alive)), 0, {spec.storageNumel}, {1});
+  at::Tensor copy = at::empty({spec.storageNumel}, options);
+  const size_t itemSize = c10::elementSize(spec.dtype);
+  std::memcpy(copy.data_ptr(), data_ + spec.byteOffset, static_cast<size_t>(spec.storageNumel) * itemSize);
+  if (spec.bigEndian)
+    reverseBytes(static_cast<char*>(copy.data_ptr()), static_cast<size_t>(spec.storageNumel), itemSize);
+  copies_.insert_or_assign(key, c10::weak_intrusive_ptr<c10::StorageImpl>(copy.storage().getWeakStorageImpl()));
+  return copy;
 }
 
 void copyFromFile(at::Tensor target, const at::Tensor& source, const MappedRange& range) {

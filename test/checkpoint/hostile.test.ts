@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readCheckpoint } from '../../lib/checkpoint';
+import { writeZip, type ZipModel, zipModel } from '../fuzz/mutate/zip';
 import { useTempFolder } from '../helpers/temp-folder';
 import { zipOf } from '../helpers/zip';
 import { bytes, call, DATA, global, int, type Piece, statePickle, tensor, text, torchZip, tuple } from './torch-file';
@@ -177,6 +178,170 @@ describe('archives', () => {
   });
 });
 
+describe('archives that lie', () => {
+  const PICKLE = statePickle(tensor());
+  const archive = (change: (model: ZipModel) => void): Buffer => {
+    const model = zipModel([
+      ['archive/data.pkl', PICKLE],
+      ['archive/data/0', DATA],
+      ['archive/version', Buffer.from('3\n')],
+    ]);
+    change(model);
+    return writeZip(model);
+  };
+  const wide = (...values: bigint[]): Buffer => {
+    const field = Buffer.alloc(4 + 8 * values.length);
+    field.writeUInt16LE(1, 0);
+    field.writeUInt16LE(8 * values.length, 2);
+    values.forEach((value, i) => void field.writeBigUInt64LE(value, 4 + 8 * i));
+    return field;
+  };
+  const WIDE = { size: 0xffffffff, compressed: 0xffffffff };
+
+  test('the archive itself is good, also with 64-bit records', async () => {
+    for (const change of [
+      () => {},
+      (m: ZipModel) => {
+        m.end64 = {};
+        m.end = { count: 0xffff, bytes: 0xffffffff, offset: 0xffffffff };
+        m.items[1].central = { ...WIDE, extra: wide(16n, 16n) };
+        m.items[1].local = { ...WIDE, extra: wide(16n, 16n) };
+      },
+    ]) {
+      const file = path.join(folder(), 'good.ckpt');
+      fs.writeFileSync(file, archive(change));
+      using checkpoint = await readCheckpoint(file);
+      expect(checkpoint.tensors.size).toBe(1);
+    }
+  });
+  test.each<[string, (model: ZipModel) => void, RegExp]>([
+    ['name in the own header', (m) => (m.items[1].local.name = 'archive/data/1'), /called otherwise/],
+    ['size in the own header', (m) => (m.items[1].local.size = 8), /described otherwise/],
+    ['compressed size in the own header', (m) => (m.items[1].local.compressed = 8), /described otherwise/],
+    ['checksum in the own header', (m) => (m.items[1].local.crc = 8), /described otherwise/],
+    ['method in the own header', (m) => (m.items[1].local.method = 8), /described otherwise/],
+    ['64-bit size in the own header', (m) => (m.items[1].local = { ...WIDE, extra: wide(99n, 16n) }), /described/],
+    ['both checksums', (m) => (m.items[1].local.crc = m.items[1].central.crc = 8), /checksum/],
+    ['two entries in one place', (m) => (m.items[1].central.offset = 0), /overlap/],
+    [
+      'entries that overlap',
+      (m) =>
+        (m.items[0].central.size =
+          m.items[0].central.compressed =
+          m.items[0].local.size =
+          m.items[0].local.compressed =
+            PICKLE.length + 8),
+      /overlap/,
+    ],
+    ['an entry listed twice', (m) => (m.listed = [0, 1, 1]), /twice/],
+    [
+      'an entry that is not listed',
+      (m) => {
+        m.listed = [0, 2];
+        m.end.count = 2;
+      },
+      /no record 'archive\/data\/0'/,
+    ],
+    ['an offset beyond the file', (m) => (m.items[1].central.offset = 1 << 30), /outside of the file|no header/],
+    [
+      'a size beyond the file',
+      (m) => (m.items[1].central = { size: 1 << 30, compressed: 1 << 30 }),
+      /outside of the file/,
+    ],
+    ['encryption', (m) => (m.items[1].central.flags = 1), /encrypted/],
+    ['method 12', (m) => (m.items[1].central.method = 12), /compression method 12/],
+    ['64-bit sizes without their field', (m) => (m.items[1].central = WIDE), /directory is damaged/],
+    [
+      '64-bit sizes with one of two',
+      (m) => (m.items[1].central = { ...WIDE, extra: wide(16n) }),
+      /directory is damaged/,
+    ],
+    ['a 64-bit size of 2^63', (m) => (m.items[1].central = { ...WIDE, extra: wide(2n ** 63n, 2n ** 63n) }), /damaged/],
+    ['more entries than there are', (m) => (m.end.count = 4), /directory is damaged/],
+    ['fewer entries than there are', (m) => (m.end.count = 2), /directory is damaged/],
+    ['a directory that begins elsewhere', (m) => (m.end.offset = 0), /not where its end says/],
+    ['a directory of other length', (m) => (m.end.bytes = 50), /not where its end says/],
+    ['end records that disagree', (m) => (m.end64 = { count: 2n }), /disagree/],
+    ['a 64-bit record far away', (m) => (m.end64 = { at: 2n ** 60n }), /damaged/],
+    ['a 64-bit record elsewhere', (m) => (m.end64 = { at: 0n }), /damaged/],
+    [
+      'a billion entries',
+      (m) => {
+        m.end64 = { count: 2n ** 30n };
+        m.end.count = 0xffff;
+      },
+      /damaged|entries/,
+    ],
+  ])('%s', (_name, change, message) => refuse(archive(change), message));
+  test('a name in another encoding than UTF-8 is a name', async () => {
+    const file = path.join(folder(), 'latin.ckpt');
+    const model = zipModel([
+      ['\xfc/data.pkl', PICKLE],
+      ['\xfc/data/0', DATA],
+    ]);
+    fs.writeFileSync(file, writeZip(model));
+    using checkpoint = await readCheckpoint(file);
+    expect(checkpoint.tensors.size).toBe(1);
+  });
+});
+
+describe('legacy streams that lie', () => {
+  const MAGIC = bytes('\x80\x02\x8a\x0a', Buffer.from('6cfc9c46f9206aa85019', 'hex'), '.');
+  const count = (n: bigint) => {
+    const field = Buffer.alloc(8);
+    field.writeBigInt64LE(n);
+    return field;
+  };
+  const PROTOCOL = '\x80\x02M\xe9\x03.';
+  const SYSTEM = '\x80\x02}.';
+  const OBJECT = statePickle(tensor());
+  const keys = (...names: string[]) => bytes('\x80\x02](', ...names.map(text), 'e.');
+  const stream = (...rest: Piece[]) => bytes(MAGIC, PROTOCOL, SYSTEM, ...rest);
+  test('the stream itself is good', async () => {
+    const file = path.join(folder(), 'good.ckpt');
+    fs.writeFileSync(file, stream(OBJECT, keys('0'), count(4n), DATA));
+    using checkpoint = await readCheckpoint(file);
+    expect(Array.from((await checkpoint.stateDict.get('w')!.data()) as Float32Array)).toEqual([1, 2, 3, 4]);
+  });
+  test.each<[string, Buffer, RegExp]>([
+    ['another magic number', bytes('\x80\x02K\x01.', PROTOCOL), /no checkpoint of torch.save/],
+    ['another version', bytes(MAGIC, '\x80\x02K\x01.'), /version 1; 1001/],
+    ['more elements than announced', stream(OBJECT, keys('0'), count(5n), DATA, DATA), /has 5 elements instead of 4/],
+    ['fewer elements than announced', stream(OBJECT, keys('0'), count(3n), DATA), /has 3 elements instead of 4/],
+    ['a negative count', stream(OBJECT, keys('0'), count(-4n), DATA), /has -4 elements/],
+    [
+      '2^62 elements',
+      stream(statePickle(tensor({ numel: 2 ** 52 })), keys('0'), count(2n ** 52n), DATA),
+      /cut off|elements/,
+    ],
+    ['data that ends early', stream(OBJECT, keys('0'), count(4n), DATA.subarray(0, 12)), /cut off/],
+    ['no data', stream(OBJECT, keys('0')), /cut off/],
+    ['no list of storages', stream(OBJECT, '\x80\x02N.', count(4n), DATA), /no list of storages/],
+    ['a storage that is not listed', stream(OBJECT, keys(), count(4n), DATA), /storage '0' is missing/],
+    [
+      'a storage that is not used',
+      stream(OBJECT, keys('0', '1'), count(4n), DATA, count(4n), DATA),
+      /lists the storage "1"/,
+    ],
+    [
+      'a storage listed twice',
+      stream(OBJECT, keys('0', '0'), count(4n), DATA, count(4n), DATA),
+      /lists the storage "0"/,
+    ],
+    ['a storage of two sizes', stream(statePickle(tensor(), { a: tensor({ numel: 8 }) }), keys('0')), /in two ways/],
+    [
+      'a storage of two types',
+      stream(statePickle(tensor(), { a: tensor({ type: 'IntStorage' }) }), keys('0')),
+      /in two ways/,
+    ],
+    [
+      'a big-endian count',
+      stream(OBJECT, keys('0'), Buffer.from('0000000000000004', 'hex'), DATA),
+      /elements instead of 4/,
+    ],
+  ])('%s', (_name, content, message) => refuse(content, message));
+});
+
 describe('files of torch that are no checkpoints for us', () => {
   test('TorchScript', () =>
     refuse(torchZip(statePickle(tensor()), [['archive/constants.pkl', '\x80\x02).']]), /TorchScript program/));
@@ -188,7 +353,7 @@ describe('files of torch that are no checkpoints for us', () => {
     const hooks = bytes(global('collections', 'OrderedDict'), ')R');
     const args = [storage, int(0), tuple(int(2)), tuple(int(1)), '\x89', hooks, global('torch', 'float8_e4m3fn')];
     const value = call('torch._utils', '_rebuild_tensor_v3', ...args);
-    return refuse(torchZip(statePickle(value)), /dtype torch\.float8_e4m3fn, which is not supported/);
+    return refuse(torchZip(statePickle(value)), /dtype "torch\.float8_e4m3fn", which is not supported/);
   });
 });
 
@@ -226,8 +391,25 @@ describe('safetensors', () => {
     ['backwards', file(`{"a":${f32(16, 0)}}`), /data_offsets/],
     ['dtype', file('{"a":{"dtype":"Q9","shape":[4],"data_offsets":[0,16]}}'), /Q9/],
     ['the same name twice', file(`{"a":${f32(0, 16)},"\\u0061":${f32(16, 32)}}`, 32), /twice/],
-    ['nested 50,000 deep', file('['.repeat(50_000) + ']'.repeat(50_000)), /not a JSON object/],
+    ['nested 50,000 deep', file('['.repeat(50_000) + ']'.repeat(50_000)), /nested more than 3 deep/],
     ['no JSON', file('{"a": nonsense}'), /not JSON/],
     ['no tensors', file('{"__metadata__":{"a":"b"}}', 0), /no tensors/],
+    ['metadata that is no text', file(`{"__metadata__":{"a":[1]},"a":${f32(0, 16)}}`), /something else than text/],
+    ['metadata that is a list', file(`{"__metadata__":["a"],"a":${f32(0, 16)}}`), /not an object/],
+    ['bad UTF-8', bytes(file('{"\xff":1}')), /not JSON/],
+    ['half of a surrogate pair', file(`{"\\ud800":${f32(0, 16)}}`), /no Unicode text/],
+    ['a byte order mark', bytes(Buffer.from('0600000000000000', 'hex'), '\xef\xbb\xbf{}'), /neither/],
+    ['an entry that is a list', file('{"a":["F32",[4],[0,16]]}'), /nested|not an object/],
+    ['three offsets', file('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16,16]}}'), /data_offsets/],
+    ['a fraction', file('{"a":{"dtype":"F32","shape":[4.5],"data_offsets":[0,18]}}'), /invalid shape/],
+    ['offsets beyond 2^53', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[1e300,1e300]}}'), /data_offsets/],
+    ['100 dimensions', file(`{"a":${f32(0, 16, `[4${',1'.repeat(99)}]`)}}`), /invalid shape/],
+    [
+      'the size of another dtype',
+      file('{"a":{"dtype":"F64","shape":[4],"data_offsets":[0,16]}}'),
+      /cannot have 16 bytes/,
+    ],
+    ['an empty tensor within another', file(`{"a":${f32(0, 16)},"b":${f32(8, 8, '[0]')}}`), /begins at 8/],
+    ['a header of nothing', file(''), /neither|JSON/],
   ])('%s', (_name, content, message) => refuse(content, message, 'file.safetensors'));
 });

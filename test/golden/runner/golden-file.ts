@@ -6,7 +6,7 @@ import { readSafetensorsHeader } from '../../../lib/checkpoint/safetensors';
 
 export class GoldenFile {
   readonly tensors: ReadonlyMap<string, FileTensor>;
-  readonly #mappings = new Mappings();
+  readonly #mappings = new Mappings(Number.POSITIVE_INFINITY);
 
   constructor(file: string) {
     this.tensors = readSafetensorsHeader(file, this.#mappings).tensors;
