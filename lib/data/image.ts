@@ -30,7 +30,7 @@ export interface RgbImage {
 }
 
 /**
- * Decodes and resizes so that the shorter side is `size`. The orientation tag of cameras is applied, transparency is laid
+ * Decodes and resizes so that the shorter side is `size` (null: as it is). The orientation tag of cameras is applied, transparency is laid
  * on `background`, greyscale and palettes become RGB.
  * @param input path of a file or its bytes
  * @param name what to call the image in an error
@@ -38,14 +38,16 @@ export interface RgbImage {
  */
 export async function decodeImage(
   input: string | Buffer,
-  options: Pick<ImageOptions, 'size' | 'interpolation' | 'background'>,
+  options: Pick<ImageOptions, 'interpolation' | 'background'> & { size: number | null },
   name = typeof input === 'string' ? input : 'image',
 ): Promise<RgbImage> {
   try {
-    const { data, info } = await sharp(input, { failOn: 'truncated' })
-      .autoOrient()
-      .flatten({ background: options.background })
-      .resize({ width: options.size, height: options.size, fit: 'outside', kernel: options.interpolation })
+    const { size, interpolation, background } = options;
+    const upright = sharp(input, { failOn: 'truncated' }).autoOrient().flatten({ background });
+    const { data, info } = await (size === null
+      ? upright
+      : upright.resize({ width: size, height: size, fit: 'outside', kernel: interpolation })
+    )
       .toColourspace('srgb')
       .removeAlpha()
       .raw({ depth: 'uchar' })

@@ -29,6 +29,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reconstruct')).reconstruct,
   },
   {
+    name: 'degrade',
+    summary: 'make the low-resolution images that super-resolution learns from, with a contact sheet',
+    load: async () => (await import('./degrade')).degrade,
+  },
+  {
     name: 'inspect',
     summary: 'show what a config, checkpoint or safetensors file holds',
     load: async () => (await import('./inspect')).inspect,
