@@ -8,9 +8,11 @@ import { randint } from './draws';
 export function bsrganLight(image: Pixels, scale: number, random: DataRandom): Promise<Pixels> {
   return degradeBsr(image, scale, random, {
     blurs: 1,
-    blurWidth: 1 / 4,
-    anisotropicSize: (r) => randint(r, 2, 11) + 3,
-    isotropicSize: (r) => randint(r, 2, 4) + 3,
+    blur: {
+      width: 1 / 4,
+      anisotropicSize: (r) => randint(r, 2, 11) + 3,
+      isotropicSize: (r) => randint(r, 2, 4) + 3,
+    },
     resizeProbability: 0.8,
     noise: [1, 2],
     quality: [80, 95],

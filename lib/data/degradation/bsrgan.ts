@@ -2,16 +2,13 @@
 import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { degradeBsr } from './bsr';
-import { randint } from './draws';
+import { WIDE_BLUR } from './steps';
 
 /** Two blurs of kernels of 7 to 25 pixels, noise of 2 to 25 levels, JPEG of quality 30 to 95. See {@link degradeBsr}. */
 export function bsrgan(image: Pixels, scale: number, random: DataRandom): Promise<Pixels> {
-  const size = (r: DataRandom) => 2 * randint(r, 2, 11) + 3;
   return degradeBsr(image, scale, random, {
     blurs: 2,
-    blurWidth: 1,
-    anisotropicSize: size,
-    isotropicSize: size,
+    blur: WIDE_BLUR,
     resizeProbability: 0.75,
     noise: [2, 25],
     quality: [30, 95],

@@ -16,6 +16,11 @@ export function choice<T>(random: DataRandom, values: readonly T[]): T {
   return values[random.below(values.length)];
 }
 
+/** All of them in random order. */
+export function permuted<T>(random: DataRandom, values: readonly T[]): T[] {
+  return [...random.permutation(values.length)].map((i) => values[i]);
+}
+
 /** Independent numbers of the standard normal distribution (Box and Muller 1958). */
 export function normals(random: DataRandom, count: number): Float64Array {
   const values = new Float64Array(count);

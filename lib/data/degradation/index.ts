@@ -3,6 +3,7 @@ import type { Pixels } from '../pixels';
 import type { DataRandom } from '../random';
 import { bsrgan } from './bsrgan';
 import { bsrganLight } from './bsrgan-light';
+import { bsrganPlus } from './bsrgan-plus';
 
 /**
  * Makes a low-resolution image: what a camera, a compressor and a resizer may have left of `image`.
@@ -14,9 +15,11 @@ import { bsrganLight } from './bsrgan-light';
  */
 export type Degradation = (image: Pixels, scale: number, random: DataRandom) => Promise<Pixels>;
 
-export const DEGRADATIONS = { bsrgan, bsrgan_light: bsrganLight } as const satisfies Record<string, Degradation>;
+export const DEGRADATIONS = {
+  bsrgan,
+  bsrgan_light: bsrganLight,
+  bsrgan_plus: bsrganPlus,
+} as const satisfies Record<string, Degradation>;
 
 /** Name of a degradation. */
 export type DegradationName = keyof typeof DEGRADATIONS;
-
-export { bsrgan, bsrganLight };

@@ -13,11 +13,12 @@ type Kernel = { kind: 'anisotropic' | 'gaussian' | 'shifted'; args: number[] };
 
 export const expected = JSON.parse(fs.readFileSync(path.join(__dirname, 'expected.json'), 'utf8')) as {
   degradations: {
-    name: 'bsrgan' | 'bsrgan_light';
+    name: 'bsrgan' | 'bsrgan_light' | 'bsrgan_plus';
     seed: number;
     scale: number;
     side: number;
     image: Packed;
+    last?: number;
     next: number;
   }[];
   kernels: (Kernel & { weights: Packed })[];

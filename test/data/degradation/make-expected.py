@@ -62,6 +62,28 @@ class Stream:
         return np.array(values[: int(np.prod(shape))]).reshape(shape)
 
 
+    def poisson(self, mean):
+        if mean < 10:
+            count, product = 0, self.uniform()
+            while product > math.exp(-mean):
+                count += 1
+                product *= self.uniform()
+            return count
+        b = 0.931 + 2.53 * math.sqrt(mean)
+        a = -0.059 + 0.02483 * b
+        while True:
+            u, v = self.uniform() - 0.5, self.uniform()
+            margin = 0.5 - abs(u)
+            k = math.floor((2 * a / margin + b) * u + mean + 0.43)
+            if margin >= 0.07 and v <= 0.9277 - 3.6224 / (b - 2):
+                return k
+            if k < 0 or (margin < 0.013 and v > margin):
+                continue
+            left = math.log(v * (1.1239 + 1.1328 / (b - 3.4)) / (a / margin**2 + b))
+            if left <= -mean + k * math.log(mean) - math.lgamma(k + 1):
+                return k
+
+
 class PythonRandom:
     """In place of the module `random`."""
 
@@ -102,6 +124,9 @@ class NumpyRandom:
 
     def normal(self, mean, deviation, shape):
         return mean + deviation * self.stream.normals(shape)
+
+    def poisson(self, means):
+        return np.array([self.stream.poisson(mean) for mean in means.ravel()]).reshape(means.shape)
 
     def multivariate_normal(self, mean, covariance, shape):
         # The symmetric one of the square roots, of which numpy takes another.
@@ -168,6 +193,15 @@ def main(folder):
         image = models[name].degradation_bsrgan_variant(picture(side, side), sf=scale)["image"]
         expected["degradations"].append(
             {"name": name, "seed": seed, "scale": scale, "side": side, "image": packed(image), "next": stream.uint32()})
+    for seed, scale, side in [(21, 4, 64), (22, 4, 64), (23, 2, 48), (24, 2, 48)]:
+        stream = Stream(seed)
+        bsr.random, bsr.np = PythonRandom(stream), Numpy(stream)
+        whole = util.uint2single(picture(side, side))
+        image, _ = bsr.degradation_bsrgan_plus(whole, sf=scale, lq_patchsize=side // scale)
+        # The part that it cuts out at random is the whole here, but it draws twice for it.
+        expected["degradations"].append(
+            {"name": "bsrgan_plus", "seed": seed, "scale": scale, "side": side, "image": packed(util.single2uint(image)), "last": 2,
+             "next": stream.uint32()})
     bsr.random, bsr.np = None, np
 
     single = lambda k: packed(k.astype(np.float32))
