@@ -1,4 +1,6 @@
 /** Every preprocessor makes itself known when it is imported; a new file is one line here. */
+import './image-paths';
 import './lsun';
+import './super-resolution';
 
 export { preprocessorNamed } from './preprocessor';

@@ -6,7 +6,7 @@ import { dataRoot, dataSets } from './common';
 const crop = section(options({ random_crop: flag().optional() })).optional();
 const imageNet = (size: number) =>
   options({
-    /** Read and cut the images; without it samples have labels only. */
+    /** Without effect, as in the reference. */
     process_images: flag().default(true),
     /** Folder with ILSVRC2012_train and ILSVRC2012_validation; null: $XDG_CACHE_HOME/autoencoders/data. */
     data_root: text().nullable().default(null),
