@@ -1,6 +1,7 @@
 /** Every preprocessor makes itself known when it is imported; a new file is one line here. */
 import './image-paths';
 import './lsun';
+import './segmentation';
 import './super-resolution';
 
 export { preprocessorNamed } from './preprocessor';

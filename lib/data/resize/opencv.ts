@@ -155,11 +155,12 @@ function resampleBytes(image: PixelImage<Uint8Array>, x: Taps, y: Taps, kind: Ki
   const stride = x.length * channelsOf(image);
   // Such an array makes halves even, as OpenCV's vector instructions do.
   const result = new Uint8ClampedArray(y.length * stride);
-  if (kind === 'area' || kind === 'whole area') {
+  if (kind === 'area') return meansOfCells(image, x, y);
+  if (kind === 'whole area') {
     const rows = new Float32Array(image.height * stride);
     along(image, x, x.weight, rows);
     // The mean of four pixels is rounded up at a half; else halves become even.
-    const up = kind === 'whole area' && image.width === 2 * x.length && image.height === 2 * y.length;
+    const up = image.width === 2 * x.length && image.height === 2 * y.length;
     across(rows, stride, y, y.weight, (sums, at) => {
       for (let j = 0; j < stride; j++) result[at + j] = up ? Math.floor(sums[j] + 0.5) : Math.fround(sums[j]);
     });
@@ -172,6 +173,37 @@ function resampleBytes(image: PixelImage<Uint8Array>, x: Taps, y: Taps, kind: Ki
     across(rows, stride, y, fixedPoint(y.weight), (sums, at) => {
       for (let j = 0; j < stride; j++) result[at + j] = sums[j] / SQUARE;
     });
+  return new Uint8Array(result.buffer);
+}
+
+/**
+ * Means of cells that are no whole pixels. Sums are of single precision and in OpenCV's order: along the row, then down; the
+ * last bit decides where a mean lies midway between two levels.
+ */
+function meansOfCells(image: PixelImage<Uint8Array>, x: Taps, y: Taps): Uint8Array {
+  const { data } = image;
+  const { fround } = Math;
+  const channels = channelsOf(image);
+  const stride = x.length * channels;
+  const result = new Uint8ClampedArray(y.length * stride);
+  const row = new Float32Array(stride);
+  const sums = new Float32Array(stride);
+  for (let i = 0; i < y.length; i++) {
+    sums.fill(0);
+    for (let k = y.first[i]; k < y.first[i + 1]; k++) {
+      const begin = y.source[k] * image.width * channels;
+      for (let cell = 0, at = 0; cell < x.length; cell++)
+        for (let c = 0; c < channels; c++) {
+          let sum = 0;
+          for (let t = x.first[cell]; t < x.first[cell + 1]; t++)
+            sum = fround(sum + fround(x.weight[t] * data[begin + x.source[t] * channels + c]));
+          row[at++] = sum;
+        }
+      const w = y.weight[k];
+      for (let at = 0; at < stride; at++) sums[at] += fround(w * row[at]);
+    }
+    for (let at = 0; at < stride; at++) result[i * stride + at] = sums[at];
+  }
   return new Uint8Array(result.buffer);
 }
 

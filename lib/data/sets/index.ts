@@ -1,10 +1,12 @@
 /** Every file of data sets registers itself when it is imported; a new file is one line here. */
 import './base';
+import './coco';
 import './custom';
 import './faces';
 import './imagenet';
 import './lsun';
 import './open-images';
+import './segmentation';
 import './super-resolution';
 import '../fluent-emoji';
 import '../image-folder';
