@@ -51,6 +51,12 @@ export class AutoencoderKL extends TrainableAutoencoder {
     return (await this.call('decode', { z }, options)).x;
   }
 
+  override async reconstruct(x: Tensor, options?: CallOptions): Promise<Tensor> {
+    using posterior = await this.encode(x, options);
+    using latent = await posterior.mode();
+    return await this.decode(latent, options);
+  }
+
   /** Encodes, takes a sample of the posterior (default) or its mode, and decodes. */
   async forward(
     x: Tensor,

@@ -21,6 +21,12 @@ export abstract class ImageAutoencoder extends Module {
   }
 
   /**
+   * What remains of images after encoding to the most likely latent and decoding.
+   * @param x images [b, in_channels, H, W]. @returns [b, out_ch, H, W], smaller where f does not divide the size
+   */
+  abstract reconstruct(x: Tensor, options?: CallOptions): Promise<Tensor>;
+
+  /**
    * The images of a batch as the model takes them.
    * @param key default: the config's `image_key`
    * @param batch holds [b, H, W, c], or [b, H, W] for one channel, under that key

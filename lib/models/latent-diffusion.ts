@@ -1,5 +1,5 @@
 /** Diffusion in a first stage's latent space (reference: ldm.models.diffusion.ddpm.LatentDiffusion; Rombach et al. 2022). */
-import type { ResolvedParams } from '../config';
+import type { ResolvedNode, ResolvedParams } from '../config';
 import type { LatentDiffusionParams } from '../config/targets/diffusion';
 import type { CallOptions } from '../job';
 import type { LoadReport, NativeObject, NativeValue } from '../native';
@@ -12,6 +12,7 @@ import { type Batch, DDPM, type DDPMLogImagesOptions } from './ddpm';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative } from './module';
 import { instantiateFromConfig, registerModel } from './registry';
+import { withRemap } from './remap';
 
 /** What a batch becomes. */
 export interface LatentInput {
@@ -56,6 +57,14 @@ export interface LogImagesOptions extends DDPMLogImagesOptions {
 const isTexts = (value: unknown): value is string | string[] =>
   typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
 
+/** The codebook file of a VQ first stage is read here: the native side knows no files. */
+function withFirstStageRemap<T>(params: ResolvedParams, create: (params: NativeValue) => Promise<T>): Promise<T> {
+  const stage = params.first_stage_config as ResolvedNode;
+  return withRemap(stage.params, (inner) =>
+    create({ ...params, first_stage_config: { ...stage, params: inner } } as NativeValue),
+  );
+}
+
 /** A latent diffusion model: first stage, conditioning stage, U-Net and its moving average. */
 export class LatentDiffusion extends DDPM {
   /** The class's target string in official configs. */
@@ -79,7 +88,7 @@ export class LatentDiffusion extends DDPM {
 
   /** @internal Reached through instantiateFromConfig, which fills in the reference's defaults. */
   static override async fromParams(params: ResolvedParams, options: CreateOptions = {}): Promise<LatentDiffusion> {
-    const handle: NativeObject = await createNative(LatentDiffusion.target, params as NativeValue, options);
+    const handle = await withFirstStageRemap(params, (native) => createNative(LatentDiffusion.target, native, options));
     const model = new LatentDiffusion(handle, params);
     await model.initFromParams();
     return model;

@@ -4,7 +4,10 @@ import { LdmError } from '../errors';
 import { readNpyHeader } from '../npy';
 import { Tensor } from '../tensor';
 
-/** @returns an int64 tensor [n]. @throws LdmError ERR_FILE when the file cannot be read, ERR_DATA when it is no such vector */
+/**
+ * @returns an int32 or int64 tensor [n], as the file has it
+ * @throws LdmError ERR_FILE when the file cannot be read, ERR_DATA when it is no such vector
+ */
 export async function readIndexArray(file: string): Promise<Tensor> {
   let bytes: Buffer;
   try {
@@ -23,8 +26,10 @@ export async function readIndexArray(file: string): Promise<Tensor> {
   if (shape.length !== 1) fail('an array with other than one dimension');
   const [length] = shape;
   if (bytes.length !== start + length * width) fail(`${bytes.length - start} bytes for ${length} elements`);
-  const values = BigInt64Array.from({ length }, (_, i) =>
-    width === 8 ? bytes.readBigInt64LE(start + 8 * i) : BigInt(bytes.readInt32LE(start + 4 * i)),
+  const values = bytes.subarray(start);
+  return Tensor.from(
+    width === 8
+      ? BigInt64Array.from({ length }, (_, i) => values.readBigInt64LE(8 * i))
+      : Int32Array.from({ length }, (_, i) => values.readInt32LE(4 * i)),
   );
-  return Tensor.from(values);
 }

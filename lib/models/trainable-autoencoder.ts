@@ -24,6 +24,14 @@ export interface TrainBatchResult {
   turns: { loss: number; log: LoggedScalars }[];
 }
 
+/** Options of {@link TrainableAutoencoder.logImages} under the reference's names, as `log_images_kwargs` has them. */
+export interface AutoencoderLogImagesOptions extends CallOptions {
+  /** Default false. */
+  only_inputs?: boolean;
+  /** Also `reconstructions_ema`, with the averaged weights of a model that has them. Default false. */
+  plot_ema?: boolean;
+}
+
 export abstract class TrainableAutoencoder extends ImageAutoencoder {
   readonly #weights = new PerceptualWeights(this, 'perceptualReady', 'loss.perceptual_loss.');
 
@@ -85,11 +93,19 @@ export abstract class TrainableAutoencoder extends ImageAutoencoder {
   }
 
   /**
-   * `inputs` and, unless `onlyInputs`, `reconstructions` and what the model has besides; segmentation maps in colours.
+   * What the reference does after both turns of a batch: the moving average of models that have one. {@link trainBatch}
+   * includes it.
+   */
+  async onTrainBatchEnd(): Promise<void> {
+    await this.call('onTrainBatchEnd');
+  }
+
+  /**
+   * `inputs` and, unless `only_inputs`, `reconstructions` and what the model has besides; segmentation maps in colours.
    * No gradients.
    */
-  logImages(batch: Batch, options: CallOptions & { onlyInputs?: boolean } = {}): Promise<LoggedImages> {
-    const { onlyInputs = false, ...callOptions } = options;
-    return this.call('logImages', { batch, onlyInputs }, callOptions);
+  logImages(batch: Batch, options: AutoencoderLogImagesOptions = {}): Promise<LoggedImages> {
+    const { only_inputs = false, plot_ema = false, ...callOptions } = options;
+    return this.call('logImages', { batch, only_inputs, plot_ema }, callOptions);
   }
 }

@@ -4,7 +4,6 @@ export { ImageLogger, type ImageLoggerOptions } from './callbacks/image-logger';
 export { ModelCheckpoint, type ModelCheckpointOptions } from './callbacks/model-checkpoint';
 export * from './lit-ema';
 export { LogFolder } from './log-folder';
-export * from './lr-schedulers';
 export { type Metrics, MetricsLogger } from './metrics';
 export * from './optimizer';
 export type { TrainProgress } from './progress';

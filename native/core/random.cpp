@@ -74,6 +74,9 @@ at::Tensor GeneratorSource::randint(int64_t low, int64_t high, at::IntArrayRef s
                                     const at::TensorOptions& options) {
   return at::randint(low, high, shape, generator_, options.dtype(at::kLong));
 }
+at::Tensor GeneratorSource::exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
+  return at::empty(shape, options).exponential_(1.0, generator_);
+}
 at::Tensor GeneratorSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
   return at::empty(shape, options).bernoulli_(1.0 - p, generator_);
 }
@@ -115,6 +118,9 @@ at::Tensor TapeSource::randint(int64_t low, int64_t high, at::IntArrayRef shape,
                                    std::to_string(low) + ", " + std::to_string(high) + ")");
   return t;
 }
+at::Tensor TapeSource::exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
+  return take("exponential", shape, options);
+}
 at::Tensor TapeSource::keepMask(at::IntArrayRef shape, double, const at::TensorOptions& options) {
   return take("keepmask", shape, options);
 }
@@ -146,6 +152,9 @@ at::Tensor RecorderSource::rand(at::IntArrayRef shape, const at::TensorOptions& 
 at::Tensor RecorderSource::randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) {
   return keep("randint", inner_->randint(low, high, shape, options));
 }
+at::Tensor RecorderSource::exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
+  return keep("exponential", inner_->exponential(shape, options));
+}
 at::Tensor RecorderSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
   at::Tensor mask = inner_->keepMask(shape, p, options);
   items_.emplace_back("keepmask", mask.detach().to(at::kByte));
@@ -172,6 +181,9 @@ at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options) {
 }
 at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) {
   return randomFor(options.device()).randint(low, high, shape, options);
+}
+at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
+  return randomFor(options.device()).exponential(shape, options);
 }
 at::Tensor dropout(const at::Tensor& x, double p, bool training) {
   if (!training || p == 0.0) return x;

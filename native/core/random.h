@@ -19,13 +19,15 @@ namespace ldm {
 /// is left as it is, because a checkpoint follows (torch.randn calls of constructors still consult the source).
 enum class InitMode { Random, Empty };
 
-/// Interface of a random source. Kinds follow the tape: randn, rand, randint, keepmask.
+/// Interface of a random source. Kinds follow the tape: randn, rand, randint, exponential, keepmask.
 class RandomSource : public Object {
  public:
   virtual at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options) = 0;
   virtual at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options) = 0;
   /// Integers in [low, high), int64.
   virtual at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) = 0;
+  /// Exponentially distributed with mean 1.
+  virtual at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) = 0;
   /// Dropout keep mask: 1 with probability 1 - p, else 0, in options.dtype().
   virtual at::Tensor keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) = 0;
   /// Initialisation draws (in place). A tape ignores them: the reference's tape does not record them.
@@ -44,6 +46,7 @@ class GeneratorSource : public RandomSource {
   at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) override;
+  at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) override;
   void uniform_(at::Tensor& t, double low, double high) override;
   void normal_(at::Tensor& t, double mean, double std) override;
@@ -63,6 +66,7 @@ class TapeSource : public RandomSource {
   at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) override;
+  at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) override;
   void uniform_(at::Tensor& t, double low, double high) override;
   void normal_(at::Tensor& t, double mean, double std) override;
@@ -82,6 +86,7 @@ class RecorderSource : public RandomSource {
   at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) override;
+  at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) override;
   void uniform_(at::Tensor& t, double low, double high) override;
   void normal_(at::Tensor& t, double mean, double std) override;
@@ -100,6 +105,7 @@ at::Tensor randn(at::IntArrayRef shape, const at::TensorOptions& options);
 at::Tensor randnLike(const at::Tensor& t);
 at::Tensor rand(at::IntArrayRef shape, const at::TensorOptions& options);
 at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options);
+at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options);
 /// torch.nn.functional.dropout: x * mask / (1 - p) while training, else x itself.
 at::Tensor dropout(const at::Tensor& x, double p, bool training);
 

@@ -75,10 +75,10 @@ std::vector<GanTraining::Group> AutoencoderKL::optimizerGroups(double learningRa
           {ganLoss().discriminator().parameters(), learningRate}};
 }
 
-Map AutoencoderKL::logImages(const Value& batch, bool onlyInputs) {
+Map AutoencoderKL::logImages(const Value& batch, const Value& options) {
   at::Tensor x = getInput(batch, imageKey_);
   Map images;
-  if (!onlyInputs) {
+  if (!options.boolean("only_inputs")) {
     auto [reconstructions, posterior] = forward(x, true);
     if (x.size(1) > 3) {
       x = toRgb(x);

@@ -19,7 +19,7 @@ class AutoencoderKL : public TrainableAutoencoder {
   LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) override;
   Map validationStep(const Value& batch, int64_t globalStep) override;
   std::vector<GanTraining::Group> optimizerGroups(double learningRate) override;
-  Map logImages(const Value& batch, bool onlyInputs) override;
+  Map logImages(const Value& batch, const Value& options) override;
 
  private:
   struct Output {

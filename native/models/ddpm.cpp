@@ -164,18 +164,6 @@ DiffusionLoss DDPM::sharedStep(const Value& batch) {
   return pLosses(x, {}, randomTimesteps(x.size(0)), {});
 }
 
-void DDPM::enterEma() {
-  if (!ema_ || emaDepth_++ > 0) return;
-  auto parameters = model_->namedParameters();
-  ema_->store(parameters);
-  ema_->copyTo(parameters);
-}
-
-void DDPM::exitEma() {
-  if (!ema_ || emaDepth_ == 0 || --emaDepth_ > 0) return;
-  ema_->restore(model_->namedParameters());
-}
-
 std::vector<int64_t> DDPM::loggedTimesteps() const {
   std::vector<int64_t> out;
   for (int64_t t = 0; t < diffusion_.timesteps(); ++t)
@@ -199,7 +187,7 @@ Value DDPM::logImages(const Value& args) {
   log.set("diffusion_row", rowGrid(noisy));
 
   if (args.boolean("sample")) {
-    EmaScope scope(*this);
+    EmaScope averaged = emaScope();
     DDPMSampler sampler(plainSampling(shared_from_this(), sampleShape(x.size(0)), {}));
     log.set("samples", sampler.run());
     log.set("denoise_row", rowGrid(sampler.intermediates()));

@@ -53,9 +53,8 @@ class DDPM : public Module, public Denoiser {
   /// What the trainer shows: inputs, diffusion_row, samples, denoise_row. Options under the reference's names.
   virtual Value logImages(const Value& args);
 
-  /// Switches to the averaged weights and back; may be nested. Does nothing without use_ema.
-  void enterEma();
-  void exitEma();
+  /// The averaged weights for the length of a scope, which may be within another one.
+  EmaScope emaScope() { return {ema_.get(), model_->namedParameters()}; }
 
  protected:
   DDPM(const Value& params, ConditioningKey key);
@@ -90,22 +89,10 @@ class DDPM : public Module, public Denoiser {
 
   std::shared_ptr<LitEma> ema_;
   std::shared_ptr<Optimizer> optimizer_;
-  int64_t emaDepth_ = 0;
   bool accumulating_ = false;  ///< gradients of earlier micro-batches wait for the optimizer's step
   bool l1_, scheduled_;
   int64_t logEveryT_, channels_;
   std::vector<int64_t> imageSize_;  ///< height and width of the samples
-};
-
-/// The averaged weights for the length of a scope.
-class EmaScope {
- public:
-  explicit EmaScope(DDPM& model) : model_(model) { model_.enterEma(); }
-  ~EmaScope() { model_.exitEma(); }
-  EmaScope(const EmaScope&) = delete;
-
- private:
-  DDPM& model_;
 };
 
 /// A map of the logged scalars as numbers, fetched from the device in one transfer.

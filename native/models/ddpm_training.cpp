@@ -72,11 +72,11 @@ void DDPM::announceTraining() {
     return {};
   });
   method("emaEnter", [this](const Value&) -> Value {
-    enterEma();
+    if (ema_) ema_->enter(model_->namedParameters());
     return {};
   });
   method("emaExit", [this](const Value&) -> Value {
-    exitEma();
+    if (ema_) ema_->exit(model_->namedParameters());
     return {};
   });
 }
@@ -88,7 +88,7 @@ std::vector<at::Tensor> DDPM::trainedParameters() const {
 }
 
 Value DDPM::trainBatch(const Value& args) {
-  if (emaDepth_ > 0) invalid("the averaged weights are in use; leave the EMA scope before training");
+  if (ema_) ema_->requireOut();
   auto& optimizer = configured(optimizer_);
   at::AutoGradMode grad(true);
   const Value& batch = args.get("batch");
@@ -124,7 +124,7 @@ Value DDPM::validateBatch(const Value& args) {
   at::NoGradGuard noGrad;
   auto log = sharedStep(args.get("batch")).log;
   {
-    EmaScope scope(*this);
+    EmaScope averaged = emaScope();
     for (const auto& [name, value] : sharedStep(args.get("batch")).log) log.emplace_back(name + "_ema", value);
   }
   return Map{{"log", scalarLog(log)}};

@@ -40,7 +40,7 @@ at::Tensor ImageAutoencoder::decodeFirst(const at::Tensor& z, bool) {
   return decoder_->forward(postQuantConv_->forward(z)).to(z.scalar_type());
 }
 
-at::Tensor ImageAutoencoder::getInput(const Value& batch, const std::string& key) const {
+at::Tensor ImageAutoencoder::getInput(const Value& batch, const std::string& key) {
   at::Tensor x = batch.tensor(key);
   if (x.dim() == 3) x = x.unsqueeze(-1);
   if (x.dim() != 4)

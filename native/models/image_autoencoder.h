@@ -23,7 +23,7 @@ class ImageAutoencoder : public FirstStage {
   const at::Tensor& lastLayer() const { return decoder_->lastLayer(); }
 
   /// The images of a batch {name: tensor}: [b, H, W, c], or [b, H, W] for one channel, to float [b, c, H, W].
-  at::Tensor getInput(const Value& batch, const std::string& key) const;
+  virtual at::Tensor getInput(const Value& batch, const std::string& key);
   /// A random but fixed projection of segmentation maps to three channels, stretched to [-1, 1].
   at::Tensor toRgb(const at::Tensor& x);
 

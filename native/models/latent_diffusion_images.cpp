@@ -90,7 +90,7 @@ Value LatentDiffusion::logImages(const Value& args) {
     log.set("diffusion_row", rowGrid(images));
   }
 
-  EmaScope averaged(*this);
+  EmaScope averaged = emaScope();
   if (args.boolean("sample")) {
     auto samples = sampleLog(plain, steps, eta);
     log.set("samples", decode(samples.z));

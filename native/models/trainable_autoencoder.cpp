@@ -19,9 +19,15 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     return {};
   });
   method("trainBatch", [this](const Value& args) -> Value {
-    return training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
+    Value log = training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
       return trainingStep(args.get("batch"), optimizerIdx, args.integer("globalStep"));
     });
+    onTrainBatchEnd();
+    return log;
+  });
+  method("onTrainBatchEnd", [this](const Value&) -> Value {
+    onTrainBatchEnd();
+    return {};
   });
   method("validateBatch", [this](const Value& args) -> Value {
     at::NoGradGuard guard;
@@ -38,7 +44,7 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
   });
   method("logImages", [this](const Value& args) -> Value {
     at::NoGradGuard guard;
-    return logImages(args.get("batch"), args.boolean("onlyInputs"));
+    return logImages(args.get("batch"), args);
   });
 }
 
@@ -46,12 +52,13 @@ GanLoss& TrainableAutoencoder::ganLoss() const {
   auto* loss = dynamic_cast<GanLoss*>(loss_.get());
   if (!loss)
     invalid(
-        "This model was built without a training loss (its lossconfig is torch.nn.Identity): it can encode and "
-        "decode but neither train nor validate");
+        "This model was built without a training loss (its lossconfig is torch.nn.Identity or DummyLoss): it can "
+        "encode "
+        "and decode but neither train nor validate");
   return *loss;
 }
 
-std::vector<at::Tensor> joinParameters(std::initializer_list<const Module*> modules) {
+std::vector<at::Tensor> joinParameters(const std::vector<const Module*>& modules) {
   std::vector<at::Tensor> all;
   for (const Module* module : modules)
     for (const auto& p : module->parameters()) all.push_back(p);

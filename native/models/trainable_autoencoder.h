@@ -11,7 +11,7 @@
 namespace ldm {
 
 /// Adds what a training loop calls to ImageAutoencoder: trainingStep, validationStep, configureOptimizers, trainBatch,
-/// validateBatch, setLearningRates, optimizerStates, loadOptimizerStates, logImages, perceptualReady.
+/// validateBatch, onTrainBatchEnd, setLearningRates, optimizerStates, loadOptimizerStates, logImages, perceptualReady.
 class TrainableAutoencoder : public ImageAutoencoder {
  protected:
   explicit TrainableAutoencoder(const Value& params);
@@ -24,14 +24,17 @@ class TrainableAutoencoder : public ImageAutoencoder {
   /// What a validation batch logs.
   virtual Map validationStep(const Value& batch, int64_t globalStep) = 0;
   virtual std::vector<GanTraining::Group> optimizerGroups(double learningRate) = 0;
-  /// Pictures by name, [b, 3 or 1, H, W] in about [-1, 1].
-  virtual Map logImages(const Value& batch, bool onlyInputs) = 0;
+  /// After both optimizers' turns of a micro-batch; `trainBatch` includes it.
+  virtual void onTrainBatchEnd() {}
+  /// Pictures by name, [b, 3 or 1, H, W] in about [-1, 1]. Options under the reference's names: only_inputs and what
+  /// the model has besides.
+  virtual Map logImages(const Value& batch, const Value& options) = 0;
 
  private:
   GanTraining training_;
 };
 
 /// The parameters of several modules in a row, as `list(a.parameters()) + list(b.parameters())`.
-std::vector<at::Tensor> joinParameters(std::initializer_list<const Module*> modules);
+std::vector<at::Tensor> joinParameters(const std::vector<const Module*>& modules);
 
 }  // namespace ldm

@@ -14,6 +14,15 @@ at::Tensor vanillaDiscriminatorLoss(const at::Tensor& real, const at::Tensor& fa
   return 0.5 * (at::softplus(-real).mean() + at::softplus(fake).mean());
 }
 
+GanInputs GanInputs::from(const Value& args) {
+  return {.inputs = args.tensor("inputs"),
+          .reconstructions = args.tensor("reconstructions"),
+          .cond = args.optTensor("cond"),
+          .lastLayer = args.optTensor("lastLayer"),
+          .globalStep = args.integer("globalStep"),
+          .split = args.string("split")};
+}
+
 GanLoss::GanLoss(const Value& params, int64_t ndf)
     : discFactor_(params.number("disc_factor")),
       perceptualWeight_(params.number("perceptual_weight")),
@@ -33,10 +42,15 @@ GanLoss::GanLoss(const Value& params, int64_t ndf)
                                                                        .nLayers = params.integer("disc_num_layers"),
                                                                        .useActnorm = params.boolean("use_actnorm")}));
   discriminator_->initWeights();
+  method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", perceptualReady()}}; });
+}
+
+at::Tensor GanLoss::pixelLoss(const at::Tensor& inputs, const at::Tensor& reconstructions) {
+  return at::abs(inputs - reconstructions);
 }
 
 GanLoss::Reconstruction GanLoss::reconstruction(const GanInputs& in) {
-  at::Tensor pixels = at::abs(in.inputs - in.reconstructions);
+  at::Tensor pixels = pixelLoss(in.inputs, in.reconstructions);
   if (perceptualWeight_ <= 0) return {pixels, {}};
   at::Tensor perceptual = perceptual_->forward(in.inputs, in.reconstructions);
   return {pixels + perceptualWeight_ * perceptual, perceptual};

@@ -27,6 +27,9 @@ struct GanInputs {
   at::Tensor lastLayer;        ///< the decoder's last weight, at which gradients are compared
   int64_t globalStep;
   std::string split;  ///< prefix of the logged names
+
+  /// From {inputs, reconstructions, cond?, lastLayer?, globalStep, split}.
+  static GanInputs from(const Value& args);
 };
 
 /// Mean of max(0, 1 - real) and max(0, 1 + fake).
@@ -50,10 +53,12 @@ class GanLoss : public Module {
   GanLoss(const Value& params, int64_t ndf);
 
   struct Reconstruction {
-    at::Tensor loss;        ///< |x - y| + perceptual_weight * LPIPS, elementwise
+    at::Tensor loss;        ///< pixelLoss + perceptual_weight * LPIPS, elementwise
     at::Tensor perceptual;  ///< LPIPS [b, 1, 1, 1]; undefined when its weight is 0
   };
   Reconstruction reconstruction(const GanInputs& in);
+  /// Difference of two images, elementwise; |x - y| unless a loss has another.
+  virtual at::Tensor pixelLoss(const at::Tensor& inputs, const at::Tensor& reconstructions);
 
   struct GeneratorTerm {
     at::Tensor gLoss;    ///< minus the mean logit of the reconstructions

@@ -18,19 +18,13 @@ LPIPSWithDiscriminator::LPIPSWithDiscriminator(const Value& params)
     : GanLoss(params, kDiscriminatorWidth), klWeight_(params.number("kl_weight")) {
   logvar_ = parameter("logvar", at::scalar_tensor(params.number("logvar_init"), at::kFloat));
   method("forward", [this](const Value& args) -> Value {
-    const GanInputs in{.inputs = args.tensor("inputs"),
-                       .reconstructions = args.tensor("reconstructions"),
-                       .cond = args.optTensor("cond"),
-                       .lastLayer = args.optTensor("lastLayer"),
-                       .globalStep = args.integer("globalStep"),
-                       .split = args.string("split")};
+    const GanInputs in = GanInputs::from(args);
     LossResult r =
         args.integer("optimizerIdx") == 0
             ? autoencoderTurn(in, *args.object<DiagonalGaussianDistribution>("posterior"), args.optTensor("weights"))
             : discriminatorTurn(in);
     return Map{{"loss", r.loss}, {"log", r.log}};
   });
-  method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", perceptualReady()}}; });
 }
 
 LossResult LPIPSWithDiscriminator::autoencoderTurn(const GanInputs& in, const DiagonalGaussianDistribution& posterior,

@@ -105,6 +105,21 @@ void LitEma::restore(const NamedParameters& parameters) {
   stored_.clear();
 }
 
+void LitEma::enter(const NamedParameters& parameters) {
+  if (depth_++ > 0) return;
+  store(parameters);
+  copyTo(parameters);
+}
+
+void LitEma::exit(const NamedParameters& parameters) {
+  if (depth_ == 0 || --depth_ > 0) return;
+  restore(parameters);
+}
+
+void LitEma::requireOut() const {
+  if (depth_ > 0) invalid("the averaged weights are in use; leave the EMA scope before training");
+}
+
 REGISTER("ldm.modules.ema.LitEma", LitEma);
 
 }  // namespace ldm

@@ -36,6 +36,12 @@ class LitEma : public Module {
   /// Writes what `store` kept back into the parameters and forgets it.
   void restore(const NamedParameters& parameters);
 
+  /// Puts the averaged weights in the place of the trained ones until `exit` is called as often; see EmaScope.
+  void enter(const NamedParameters& parameters);
+  void exit(const NamedParameters& parameters);
+  /// Throws ERR_INVALID_ARGUMENT while the averaged weights are in use: training would be lost.
+  void requireOut() const;
+
  private:
   std::vector<at::Tensor> trainable(const NamedParameters& parameters) const;
 
@@ -43,6 +49,23 @@ class LitEma : public Module {
   std::vector<std::string> names_;  ///< of the trainable parameters, with dots
   std::vector<at::Tensor> shadows_;
   std::vector<at::Tensor> stored_;
+  int64_t depth_ = 0;
+};
+
+/// The averaged weights for the length of a scope; does nothing without an average.
+class EmaScope {
+ public:
+  EmaScope(LitEma* ema, NamedParameters parameters) : ema_(ema), parameters_(std::move(parameters)) {
+    if (ema_) ema_->enter(parameters_);
+  }
+  ~EmaScope() {
+    if (ema_) ema_->exit(parameters_);
+  }
+  EmaScope(const EmaScope&) = delete;
+
+ private:
+  LitEma* ema_;
+  NamedParameters parameters_;
 };
 
 }  // namespace ldm

@@ -31,6 +31,11 @@ const CLAIMED = [
   /^official_bert_/,
   /^step_(bbox|segmentation)$/,
   /^lsun_preprocess$/,
+  /^vq_/,
+  /^official_vq_/,
+  /^quantizers$/,
+  /^loss_vq_/,
+  /^(train_vq_3steps|resume_vq|resume_kl)$/,
 ];
 
 /** Whether a case of this name belongs to what is claimed. */

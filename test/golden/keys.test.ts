@@ -9,7 +9,7 @@ const OWN = path.join(__dirname, 'keys');
 const SHARED = path.join(__dirname, '../../../shared/golden/keys');
 const keys = process.env.CI && fs.existsSync(SHARED) ? SHARED : OWN;
 
-/** The KL family and the latent diffusion models whose parts exist. */
+/** The first stages and the latent diffusion models whose parts exist. */
 const CLAIMED = [
   'configs/autoencoder/autoencoder_kl_16x16x16.yaml',
   'configs/autoencoder/autoencoder_kl_32x32x4.yaml',
@@ -26,6 +26,11 @@ const CLAIMED = [
   'first_stage_models/kl-f32/config.yaml',
   'first_stage_models/kl-f4/config.yaml',
   'first_stage_models/kl-f8/config.yaml',
+  'first_stage_models/vq-f16/config.yaml',
+  'first_stage_models/vq-f4-noattn/config.yaml',
+  'first_stage_models/vq-f4/config.yaml',
+  'first_stage_models/vq-f8-n256/config.yaml',
+  'first_stage_models/vq-f8/config.yaml',
   'ldm/bsr_sr/config.yaml',
   'ldm/celeba256/config.yaml',
   'ldm/cin256/config.yaml',

@@ -1,6 +1,6 @@
 /** First stages small enough for tests: one or two levels of 32 channels. */
 import type { AutoencoderKLParams, VQModelParams } from '../../lib/config/targets/autoencoders';
-import { AutoencoderKL, VQModelInterface } from '../../lib/models';
+import { AutoencoderKL, VQModel, VQModelInterface } from '../../lib/models';
 import { native } from '../../lib/native';
 import { Generator } from '../../lib/random';
 import { Tensor } from '../../lib/tensor';
@@ -39,16 +39,31 @@ export function tinyKl(params: Partial<AutoencoderKLParams> = {}, seed = 1): Pro
   return AutoencoderKL.create(all, { random: new Generator(seed) });
 }
 
-/** Halves images; 8 codes of 3 numbers. */
-export function tinyVq(params: Partial<VQModelParams> = {}, seed = 1): Promise<VQModelInterface> {
-  const all = {
+/** The loss of the VQ models without its perceptual part. */
+export function vqLoss(overrides: Record<string, unknown> = {}) {
+  return {
+    target: 'ldm.modules.losses.vqperceptual.VQLPIPSWithDiscriminator',
+    params: { disc_start: 0, disc_num_layers: 1, disc_ndf: 8, perceptual_weight: 0, n_classes: 8, ...overrides },
+  };
+}
+
+/** Options of a model that halves images and has 8 codes of 3 numbers. */
+export function vqParams(params: Partial<VQModelParams> = {}): VQModelParams {
+  return {
     embed_dim: 3,
     n_embed: 8,
     ddconfig: ddconfig({ double_z: false, z_channels: 4 }),
     lossconfig: IDENTITY,
     ...params,
-  };
-  return VQModelInterface.create(all as VQModelParams, { random: new Generator(seed) });
+  } as VQModelParams;
+}
+
+export function tinyVq(params: Partial<VQModelParams> = {}, seed = 1): Promise<VQModelInterface> {
+  return VQModelInterface.create(vqParams(params), { random: new Generator(seed) });
+}
+
+export function tinyVqModel(params: Partial<VQModelParams> = {}, seed = 1): Promise<VQModel> {
+  return VQModel.create(vqParams(params), { random: new Generator(seed) });
 }
 
 /** Smooth random images [b, c, h, w] in [-1, 1]. */

@@ -6,6 +6,7 @@ import type { AutoencoderKL } from '../../lib/models';
 import { Generator } from '../../lib/random';
 import { Tensor } from '../../lib/tensor';
 import { Adam } from '../../lib/training/optimizer';
+import { changed, snapshot } from '../helpers/model-changes';
 import { useTempFolder } from '../helpers/temp-folder';
 import { difference, ganLoss, images, tinyKl } from '../helpers/tiny-autoencoder';
 import { randomVgg } from '../helpers/vgg';
@@ -29,21 +30,6 @@ async function trainable(loss = {}): Promise<AutoencoderKL> {
   const model = await tinyKl({ lossconfig: ganLoss(loss) });
   await model.train();
   return model;
-}
-
-async function snapshot(model: AutoencoderKL): Promise<Map<string, Tensor>> {
-  return new Map([...(await model.stateDict())].map(([name, t]) => [name, t.detach().clone()]));
-}
-
-/** Names of what changed since the snapshot. */
-async function changed(model: AutoencoderKL, before: Map<string, Tensor>): Promise<string[]> {
-  const names: string[] = [];
-  for (const [name, t] of await model.stateDict()) {
-    const a = t.detach().to({ dtype: 'float64' });
-    const b = before.get(name)!.to({ dtype: 'float64' });
-    if ((await difference(a, b)) > 0) names.push(name);
-  }
-  return names;
 }
 
 test('a batch is two turns with the reference’s logged names; logvar is in no optimizer', async () => {

@@ -113,7 +113,7 @@ test('logImages shows inputs, reconstructions and samples', async () => {
     expect(picture.requiresGrad).toBe(false);
   }
   expect(await difference(pictures.inputs, await model.getInput(batch))).toBe(0);
-  expect(Object.keys(await model.logImages(batch, { onlyInputs: true }))).toEqual(['inputs']);
+  expect(Object.keys(await model.logImages(batch, { only_inputs: true }))).toEqual(['inputs']);
 });
 
 test('weights come back from a file, except for ignored prefixes', async () => {

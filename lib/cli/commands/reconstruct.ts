@@ -3,9 +3,10 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { cropImage, decodeImage } from '../../data/image';
 import { DataRandom } from '../../data/random';
-import { AutoencoderKL } from '../../models/autoencoder-kl';
+import { ImageAutoencoder } from '../../models/image-autoencoder';
 import { LatentDiffusion } from '../../models/latent-diffusion';
 import { type LoadedModel, loadModel } from '../../models/load-model';
+import { VQAutoencoder } from '../../models/vq-autoencoder';
 import { encodePng, makeGrid, type Pictures, picturesOf, toBytes, writeFileAtomic } from '../../pictures/picture';
 import { psnr } from '../../pictures/psnr';
 import { Tensor } from '../../tensor';
@@ -22,6 +23,7 @@ interface ReconstructFlags {
   out: string;
   device: string;
   precision: 'fp32' | 'bf16';
+  ema?: boolean;
 }
 
 interface Reconstruction {
@@ -42,6 +44,8 @@ export const reconstruct: CommandDefinition = {
         integerFrom(8),
       )
       .option('--out <dir>', 'folder for the pictures', 'out/reconstructions')
+      .option('--ema', 'use the averaged weights of a VQ model (default: where the checkpoint has them)')
+      .option('--no-ema', 'use the weights of the last step')
       .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
       .addOption(new Option('--precision <type>', 'number format').choices(['fp32', 'bf16']).default('fp32'))
       .action(async (images: string[], flags: ReconstructFlags) => {
@@ -50,7 +54,9 @@ export const reconstruct: CommandDefinition = {
           const loaded = await loadModel(flags.model, { checkpoint: flags.ckpt, device: flags.device });
           try {
             const results: Reconstruction[] = [];
-            for (const image of images) results.push(await reconstructOne(image, loaded, flags, signal));
+            await withWeights(loaded, flags.ema, async () => {
+              for (const image of images) results.push(await reconstructOne(image, loaded, flags, signal));
+            });
             output.result(results, () => results.map((r) => `${r.file}  ${r.psnr.toFixed(2)} dB`).join('\n'));
           } finally {
             loaded.model.dispose();
@@ -59,6 +65,14 @@ export const reconstruct: CommandDefinition = {
       });
   },
 };
+
+/** Runs `fn` with averaged or trained weights. A latent diffusion model's average has no part in its first stage. */
+async function withWeights({ model, hasEma }: LoadedModel, ema: boolean | undefined, fn: () => Promise<void>) {
+  const averaged = model instanceof VQAutoencoder && hasEma;
+  if (ema && !averaged)
+    throw new UsageError('There are no averaged weights of a first stage in this checkpoint: leave --ema out.');
+  await (averaged && ema !== false ? model.emaScope(fn) : fn());
+}
 
 async function reconstructOne(
   image: string,
@@ -93,11 +107,8 @@ async function throughFirstStage(
 ): Promise<Tensor> {
   if (model instanceof LatentDiffusion)
     return model.decodeFirstStage(await model.encodeFirstStage(x, options), options);
-  if (model instanceof AutoencoderKL) {
-    using posterior = await model.encode(x, options);
-    return model.decode(await posterior.mode(), options);
-  }
-  throw new UsageError('This model has no first stage: give an AutoencoderKL or a LatentDiffusion model.');
+  if (model instanceof ImageAutoencoder) return model.reconstruct(x, options);
+  throw new UsageError('This model has no first stage: give an AutoencoderKL, a VQModel or a LatentDiffusion model.');
 }
 
 function concatenated(a: Float32Array, b: Float32Array): Float32Array {

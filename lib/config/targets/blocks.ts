@@ -1,6 +1,6 @@
 /** Parts of networks that can be made by themselves: for programs that build their own, and for tests of the parts. */
 import { registerTarget } from '../table';
-import { count, counts, either, flag, integer, listOf, number, oneOf, options, rate, text } from '../types';
+import { count, counts, flag, integer, listOf, number, options, rate } from '../types';
 
 const block = { family: 'building block' } as const;
 const optional = () => count().nullable().default(null);
@@ -175,52 +175,3 @@ const rescaled = {
 };
 registerTarget(`${model}.MergedRescaleEncoder`, options({ ...rescaled, in_channels: count() }), block);
 registerTarget(`${model}.MergedRescaleDecoder`, options({ ...rescaled, z_channels: count() }), block);
-
-// taming/modules/vqvae/quantize.py
-const quantize = 'taming.modules.vqvae.quantize';
-const unknownIndex = () =>
-  either('"random", "extra" or an integer', oneOf('random', 'extra'), integer(0)).default('random');
-const remap = () => text().nullable().default(null);
-registerTarget(`${quantize}.VectorQuantizer`, options({ n_e: count(), e_dim: count(), beta: number() }), block);
-registerTarget(
-  `${quantize}.VectorQuantizer2`,
-  options({
-    n_e: count(),
-    e_dim: count(),
-    beta: number(),
-    remap: remap(),
-    unknown_index: unknownIndex(),
-    sane_index_shape: flag().default(false),
-    /** beta weighs the codebook term (as published) in place of the commitment term. */
-    legacy: flag().default(true),
-  }),
-  block,
-);
-registerTarget(
-  `${quantize}.GumbelQuantize`,
-  options({
-    num_hiddens: count(),
-    embedding_dim: count(),
-    n_embed: count(),
-    straight_through: flag().default(true),
-    kl_weight: number().default(5e-4),
-    temp_init: number().default(1),
-    use_vqinterface: flag().default(true),
-    remap: remap(),
-    unknown_index: unknownIndex(),
-  }),
-  block,
-);
-registerTarget(
-  `${quantize}.EMAVectorQuantizer`,
-  options({
-    n_embed: count(),
-    embedding_dim: count(),
-    beta: number(),
-    decay: number().default(0.99),
-    eps: number().default(1e-5),
-    remap: remap(),
-    unknown_index: unknownIndex(),
-  }),
-  block,
-);

@@ -11,6 +11,7 @@ import './identity';
 import './image-sets';
 import './loss-networks';
 import './losses';
+import './quantizers';
 import './schedulers';
 import './stable-diffusion-text';
 import './unets';

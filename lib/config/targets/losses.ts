@@ -32,7 +32,9 @@ export type LPIPSWithDiscriminatorParams = z.input<typeof lpipsWithDiscriminator
 
 const tamingVqLoss = options({
   ...adversarial,
+  /** Factor of the quantizer's loss. */
   codebook_weight: number().default(1),
+  /** Width of the discriminator's first convolution. */
   disc_ndf: count().default(64),
   disc_loss: ganLoss,
 });
@@ -40,9 +42,13 @@ const ldmVqLoss = options({
   ...tamingVqLoss.shape,
   /** Size of the codebook: when given, its perplexity and use are logged. */
   n_classes: count().nullable().default(null),
+  /** LPIPS is the only one that the reference has. */
   perceptual_loss: oneOf('lpips').default('lpips'),
+  /** Absolute or squared difference of the images. */
   pixel_loss: oneOf('l1', 'l2').default('l1'),
 });
+export type TamingVQLPIPSWithDiscriminatorParams = z.input<typeof tamingVqLoss>;
+export type VQLPIPSWithDiscriminatorParams = z.input<typeof ldmVqLoss>;
 
 const loss = { family: 'loss' } as const;
 registerTarget('ldm.modules.losses.LPIPSWithDiscriminator', lpipsWithDiscriminator, loss);
@@ -52,8 +58,8 @@ registerTarget('ldm.modules.losses.contperceptual.LPIPSWithDiscriminator', lpips
 });
 registerTarget('taming.modules.losses.vqperceptual.VQLPIPSWithDiscriminator', tamingVqLoss, loss);
 registerTarget('ldm.modules.losses.vqperceptual.VQLPIPSWithDiscriminator', ldmVqLoss, loss);
-registerTarget('ldm.modules.losses.contperceptual.DummyLoss', options({}), loss);
-registerTarget('taming.modules.losses.vqperceptual.DummyLoss', options({}), {
-  ...loss,
-  aliasOf: 'ldm.modules.losses.contperceptual.DummyLoss',
-});
+
+const dummy = 'taming.modules.losses.vqperceptual.DummyLoss';
+registerTarget(dummy, options({}), loss);
+registerTarget('taming.modules.losses.DummyLoss', options({}), { ...loss, aliasOf: dummy });
+registerTarget('ldm.modules.losses.contperceptual.DummyLoss', options({}), { ...loss, aliasOf: dummy });

@@ -37,3 +37,7 @@ const scheduler = { family: 'scheduler' } as const;
 registerTarget('ldm.lr_scheduler.LambdaWarmUpCosineScheduler', warmUpCosine, scheduler);
 registerTarget('ldm.lr_scheduler.LambdaWarmUpCosineScheduler2', cycles, scheduler);
 registerTarget('ldm.lr_scheduler.LambdaLinearScheduler', cycles, scheduler);
+registerTarget('taming.lr_scheduler.LambdaWarmUpCosineScheduler', warmUpCosine, {
+  ...scheduler,
+  aliasOf: 'ldm.lr_scheduler.LambdaWarmUpCosineScheduler',
+});

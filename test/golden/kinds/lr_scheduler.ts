@@ -1,5 +1,5 @@
 /** lr_schedulers: factors of the three schedules at given steps. */
-import { createLrScheduler } from '../../../lib/training/lr-schedulers';
+import { createLrScheduler } from '../../../lib/models/lr-schedulers';
 import type { KindHandler } from '../runner/case';
 
 const lrSchedulerKind: KindHandler = async (c) => {

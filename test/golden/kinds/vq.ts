@@ -1,19 +1,19 @@
-/** vq_interface*: encoding before the codebook, quantization, decoding with and without it. */
-import { noGrad } from '../../../lib/job';
-import type { VQModelInterface } from '../../../lib/models/vq-model-interface';
+/** vq_*: the VQ models, each as its class is used. */
+import { VQModel } from '../../../lib/models/vq-model';
+import { VQModelInterface } from '../../../lib/models/vq-model-interface';
 import type { KindHandler } from '../runner/case';
+import { averagedSegmentation } from './vq/averaged-segmentation';
+import { vqInterface } from './vq/interface';
+import { vqModel } from './vq/model';
 
 const vq: KindHandler = async (c) => {
-  const model = (await c.build()) as VQModelInterface;
-  const h = await noGrad(() => model.encode(c.input('x')));
-  await c.out('prequant', h);
-  await c.out('encode', h);
-  await c.out('decode', await noGrad(() => model.decode(h)));
-  await c.out('decode_not_quantized', await noGrad(() => model.decode(h, { forceNotQuantize: true })));
-  const { quant, loss, indices } = await noGrad(() => model.quantize(h));
-  await c.out('quant', quant);
-  await c.out('emb_loss', loss);
-  await c.out('indices', indices);
+  const random = c.tape();
+  const model = await c.build(undefined, { tape: random });
+  await random.finish();
+  if (model instanceof VQModelInterface) return vqInterface(c, model);
+  if (!(model instanceof VQModel))
+    throw new Error(`Expected a VQ model but the config makes a ${model.constructor.name}`);
+  return c.hasInput('segmentation_nhwc') ? averagedSegmentation(c, model) : vqModel(c, model);
 };
 
 export default vq;

@@ -1,8 +1,8 @@
 /** Training steps as the spec's `ldm_steps` runs them. */
 import type { LatentDiffusion } from '../../../../lib/models';
+import { createLrScheduler } from '../../../../lib/models/lr-schedulers';
 import type { Tape } from '../../../../lib/random';
 import type { Tensor } from '../../../../lib/tensor';
-import { createLrScheduler } from '../../../../lib/training/lr-schedulers';
 import type { GoldenCase } from '../../runner/case';
 import { logged } from '../../runner/logged';
 import { updates } from '../../runner/tables';

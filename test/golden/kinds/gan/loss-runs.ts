@@ -18,12 +18,19 @@ export async function setMode(model: Module, mode: LossRun['mode']): Promise<voi
 }
 
 /**
- * `grad.<name>` of the named parameters and of the discriminator's first two and last two, where they got one.
+ * `grad.<name>` of the named parameters and of those that `pick` chooses among the discriminator's, where they got one.
+ * @param pick default: the first two and the last two
  */
-export async function reportGradients(c: GoldenCase, model: Module, tag: string, names: string[]): Promise<void> {
+export async function reportGradients(
+  c: GoldenCase,
+  model: Module,
+  tag: string,
+  names: string[],
+  pick: (discriminator: string[]) => string[] = (own) => [...own.slice(0, 2), ...own.slice(-2)],
+): Promise<void> {
   const parameters = await model.namedParameters();
   const own = [...parameters.keys()].filter((name) => name.startsWith('loss.discriminator'));
-  for (const name of new Set([...names, ...own.slice(0, 2), ...own.slice(-2)])) {
+  for (const name of new Set([...names, ...pick(own)])) {
     const gradient = await parameters.get(name)!.grad();
     if (gradient) await c.out(`${tag}grad.${name}`, gradient);
   }

@@ -3,7 +3,7 @@ import {
   LambdaLinearScheduler,
   LambdaWarmUpCosineScheduler,
   LambdaWarmUpCosineScheduler2,
-} from '../../lib/training/lr-schedulers';
+} from '../../lib/models/lr-schedulers';
 
 const cycles = {
   warm_up_steps: [4, 2],
