@@ -58,33 +58,37 @@ export class DDIMSampler {
    * @throws LdmError ERR_INVALID_ARGUMENT for options that do not fit each other or (when it runs) the model
    */
   sample(options: DDIMSampleOptions): Sampling<DDIMSampleResult> {
-    const { model } = this;
-    const scale = options.unconditionalGuidanceScale ?? 1;
-    if (scale !== 1 && !options.unconditionalConditioning)
-      throw new LdmError(
-        'ERR_INVALID_ARGUMENT',
-        `Expected unconditionalConditioning for a guidance scale of ${scale}; pass it, or leave the scale at 1`,
-      );
-    return new Sampling<DDIMSampleResult>(
-      {
-        target: 'ldm.models.diffusion.ddim.DDIMSampler',
-        device: model.device,
-        params: () => ({
-          ...commonParams(model, options),
-          log_every_t: options.logEveryT ?? 100,
-          S: options.steps,
-          eta: options.eta ?? 0,
-          discretize: options.discretize ?? 'uniform',
-          timesteps: options.timesteps ?? null,
-          use_original_steps: options.useOriginalSteps ?? false,
-          unconditional_conditioning: unwrapTensors(options.unconditionalConditioning ?? null),
-          unconditional_guidance_scale: scale,
-          quantize_denoised: options.quantizeX0 ?? false,
-          output_is_eps: options.outputIsEps ?? false,
-        }),
-        result: ({ samples, x_inter, pred_x0 }) => ({ samples, intermediates: { xInter: x_inter, predX0: pred_x0 } }),
-      },
-      runOptions(model, options),
-    );
+    return strided('ldm.models.diffusion.ddim.DDIMSampler', this.model, options);
   }
+}
+
+/** A run of a sampler that takes DDIM's options. @internal */
+export function strided(target: string, model: DDPM, options: DDIMSampleOptions): Sampling<DDIMSampleResult> {
+  const scale = options.unconditionalGuidanceScale ?? 1;
+  if (scale !== 1 && !options.unconditionalConditioning)
+    throw new LdmError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected unconditionalConditioning for a guidance scale of ${scale}; pass it, or leave the scale at 1`,
+    );
+  return new Sampling<DDIMSampleResult>(
+    {
+      target,
+      device: model.device,
+      params: () => ({
+        ...commonParams(model, options),
+        log_every_t: options.logEveryT ?? 100,
+        S: options.steps,
+        eta: options.eta ?? 0,
+        discretize: options.discretize ?? 'uniform',
+        timesteps: options.timesteps ?? null,
+        use_original_steps: options.useOriginalSteps ?? false,
+        unconditional_conditioning: unwrapTensors(options.unconditionalConditioning ?? null),
+        unconditional_guidance_scale: scale,
+        quantize_denoised: options.quantizeX0 ?? false,
+        output_is_eps: options.outputIsEps ?? false,
+      }),
+      result: ({ samples, x_inter, pred_x0 }) => ({ samples, intermediates: { xInter: x_inter, predX0: pred_x0 } }),
+    },
+    runOptions(model, options),
+  );
 }

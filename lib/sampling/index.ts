@@ -1,7 +1,8 @@
 /** Samplers and schedules. One line a file, sorted. */
 export * from './conditioning';
-export * from './ddim-sampler';
+export { type DDIMSampleOptions, type DDIMSampleResult, DDIMSampler } from './ddim-sampler';
 export { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler, type SampleOptions } from './ddpm-sampler';
-export type { RunOptions, SamplingProgress, SamplingStep, ScoreCorrector } from './sampling';
+export * from './plms-sampler';
+export type { RunOptions, SamplingProgress, SamplingStep, ScoreCorrector, ScoreCorrectorStep } from './sampling';
 export { Sampling } from './sampling';
 export * from './schedules';

@@ -7,6 +7,7 @@ import { type CallOptions, job } from '../job';
 import { createNative } from '../models/module';
 import { type NativeObject, type NativeValue, native } from '../native';
 import { type Tensor, unwrapTensors, wrapTensors } from '../tensor';
+import type { ConditioningParts } from './conditioning';
 
 /** One step of a sampling run. */
 export interface SamplingStep {
@@ -24,14 +25,23 @@ export interface SamplingStep {
 /** Where a sampling run stands, without its tensors. */
 export type SamplingProgress = Omit<SamplingStep, 'x' | 'predX0'>;
 
+/** Where a score corrector is asked. */
+export interface ScoreCorrectorStep {
+  x: Tensor;
+  t: Tensor;
+  index: number;
+  conditioning: ConditioningParts | null;
+}
+
 /** Changes the network's output in each step, as classifier guidance does. */
 export interface ScoreCorrector {
   /**
    * @param eps the network's output (after classifier-free guidance), [n, c, h, w]
-   * @param step.x the noisy sample; `t` its timesteps [n]; `index` counts the steps left, 0 in the last
+   * @param step.x the noisy sample; `t` its timesteps [n]; `index` counts the steps left, 0 in the last; `conditioning` is
+   *   what the network was given by place, null for none. PLMS evaluates the network twice in its first step
    * @returns what to use in place of `eps`
    */
-  modifyScore(eps: Tensor, step: { x: Tensor; t: Tensor; index: number }): Tensor | Promise<Tensor>;
+  modifyScore(eps: Tensor, step: ScoreCorrectorStep): Tensor | Promise<Tensor>;
 }
 
 /** Options of every run that are not about the mathematics. */
@@ -147,13 +157,15 @@ export class Sampling<Result> implements AsyncIterable<SamplingStep>, PromiseLik
     const { onStep, onProgress, scoreCorrector } = this.#options;
     let raw: any;
     if (scoreCorrector) {
-      const { eps, x, t, index } = await this.#call(machine, 'predict', {});
-      const corrected = await scoreCorrector.modifyScore(eps, { x, t, index });
-      raw = await this.#call(machine, 'advance', { eps: corrected, tensors: true });
+      do {
+        const { eps, ...where } = await this.#call(machine, 'predict', {});
+        const corrected = await scoreCorrector.modifyScore(eps, where);
+        raw = await this.#call(machine, 'advance', { eps: corrected, tensors: true });
+      } while (!raw.complete);
     } else {
       raw = await this.#call(machine, 'step', { tensors: true });
     }
-    const { done, ...shown } = raw as SamplingStep & { done: boolean };
+    const { done, complete, ...shown } = raw as SamplingStep & { done: boolean; complete: boolean };
     onProgress?.({ step: shown.step, total: shown.total, t: shown.t });
     await onStep?.(shown);
     return { done, shown };

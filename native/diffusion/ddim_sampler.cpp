@@ -69,27 +69,44 @@ void DDIMSampler::plan(const Value& params) {
                              static_cast<float>(sigmas[i]), static_cast<float>(roots[i])});
 }
 
-at::Tensor DDIMSampler::predict(const at::Tensor& t) {
-  if (masked()) x_ = blend(x_, t);
-  if (uncond_.empty()) return model_->applyModel(x_, t, cond_);
-  auto both = model_->applyModel(at::cat({x_, x_}), at::cat({t, t}), Conditioning::stack(uncond_, cond_)).chunk(2);
-  return both[0] + scale_ * (both[1] - both[0]);
+Evaluation DDIMSampler::nextEvaluation() {
+  auto at = Sampler::nextEvaluation();
+  if (masked()) at.x = x_ = blend(x_, at.t);
+  return at;
 }
 
-void DDIMSampler::advance(const at::Tensor& out, const at::Tensor& t) {
+at::Tensor DDIMSampler::evaluate(const Evaluation& at) {
+  if (uncond_.empty()) return model_->applyModel(at.x, at.t, cond_);
+  auto both = model_->applyModel(at::cat({at.x, at.x}), at::cat({at.t, at.t}), Conditioning::stack(uncond_, cond_));
+  auto halves = both.chunk(2);
+  return halves[0] + scale_ * (halves[1] - halves[0]);
+}
+
+bool DDIMSampler::advance(const at::Tensor& out, const Evaluation& at) {
+  take(stepWith(epsOf(out, at), outputIsEps_ ? at::Tensor() : model_->diffusion().startOf(at.x, at.t, out)));
+  return true;
+}
+
+at::Tensor DDIMSampler::epsOf(const at::Tensor& out, const Evaluation& at) const {
+  return outputIsEps_ ? out : model_->diffusion().epsOf(at.x, at.t, out);
+}
+
+DDIMSampler::Step DDIMSampler::stepWith(const at::Tensor& eps, at::Tensor predX0) const {
   const auto& c = coefficients_[static_cast<size_t>(index_)];
-  const auto& diffusion = model_->diffusion();
-  at::Tensor eps = outputIsEps_ ? out : diffusion.epsOf(x_, t, out);
-  predX0_ = outputIsEps_ ? (x_ - c.sqrtOneMinusAlpha * eps) / std::sqrt(c.alpha) : diffusion.startOf(x_, t, out);
-  if (quantizeDenoised_) predX0_ = model_->quantizeLatent(predX0_);
+  if (!predX0.defined()) predX0 = (x_ - c.sqrtOneMinusAlpha * eps) / std::sqrt(c.alpha);
+  if (quantizeDenoised_) predX0 = model_->quantizeLatent(predX0);
   // Rounding may take the argument a little below 0 where eta is 1 and the step is the first.
   const float direction = std::sqrt(std::max(1.f - c.alphaPrev - c.sigma * c.sigma, 0.f));
   // Noise is drawn at eta 0 too, as in the reference, so that the stream does not depend on eta.
-  x_ = std::sqrt(c.alphaPrev) * predX0_ + direction * eps + noise(c.sigma);
-  if (logged()) {
-    xInter_.push_back(x_);
-    predX0Inter_.push_back(predX0_);
-  }
+  return {std::sqrt(c.alphaPrev) * predX0 + direction * eps + noise(c.sigma), predX0};
+}
+
+void DDIMSampler::take(const Step& step) {
+  x_ = step.x;
+  predX0_ = step.predX0;
+  if (!logged()) return;
+  xInter_.push_back(x_);
+  predX0Inter_.push_back(predX0_);
 }
 
 Value DDIMSampler::result() const {

@@ -31,10 +31,22 @@ class DDIMSampler : public Sampler {
 
  protected:
   int64_t timestepOf(int64_t index) const override { return timesteps_[static_cast<size_t>(index)]; }
-  /// The guided output; the mask is blended in before it.
-  at::Tensor predict(const at::Tensor& t) override;
-  void advance(const at::Tensor& out, const at::Tensor& t) override;
+  /// The mask is blended in before the step.
+  Evaluation nextEvaluation() override;
+  at::Tensor evaluate(const Evaluation& at) override;
+  bool advance(const at::Tensor& out, const Evaluation& at) override;
   Value result() const override;
+
+  /// The noise that the network's output stands for.
+  at::Tensor epsOf(const at::Tensor& out, const Evaluation& at) const;
+  /// x_ and predX0_ of a step by DDIM's formula.
+  struct Step {
+    at::Tensor x, predX0;
+  };
+  /// The step from x_ with the noise `eps`. `predX0`: the clean sample where the network tells it, else undefined.
+  Step stepWith(const at::Tensor& eps, at::Tensor predX0 = {}) const;
+  /// Sets x_ and predX0_ and keeps intermediates.
+  void take(const Step& step);
 
  private:
   /// The coefficients of one step. The reference computes with all of them in float32.
@@ -47,7 +59,7 @@ class DDIMSampler : public Sampler {
   std::vector<Coefficients> coefficients_;
   Conditioning uncond_;
   double scale_;
-  bool outputIsEps_;
+  bool outputIsEps_;  ///< the network predicts noise, or is said to
   std::vector<at::Tensor> xInter_, predX0Inter_;
 };
 

@@ -32,21 +32,22 @@ DDPMSampler::DDPMSampler(const Value& params)
   if (!progressive_) intermediates_.push_back(x_);
 }
 
-at::Tensor DDPMSampler::predict(const at::Tensor& t) {
+at::Tensor DDPMSampler::evaluate(const Evaluation& at) {
   // With shorten_cond_schedule the conditioning is noised anew, and on top of the last time's, in each step.
-  cond_ = model_->conditioningAt(cond_, t);
-  return model_->applyModel(x_, t, cond_);
+  cond_ = model_->conditioningAt(cond_, at.t);
+  return model_->applyModel(at.x, at.t, cond_);
 }
 
-void DDPMSampler::advance(const at::Tensor& out, const at::Tensor& t) {
-  auto moments = reverseMoments(*model_, out, x_, t, clipDenoised_, quantizeDenoised_);
+bool DDPMSampler::advance(const at::Tensor& out, const Evaluation& at) {
+  auto moments = reverseMoments(*model_, out, x_, at.t, clipDenoised_, quantizeDenoised_);
   predX0_ = moments.x0;
   auto n = noise(1.0);
   x_ = moments.x.mean;
   // No noise in the last step (t = 0).
   if (index_ > 0) x_ = x_ + (0.5 * moments.x.logVariance).exp() * n;
-  if (masked()) x_ = blend(x_, t);
+  if (masked()) x_ = blend(x_, at.t);
   if (logged()) intermediates_.push_back(progressive_ ? predX0_ : x_);
+  return true;
 }
 
 Value DDPMSampler::result() const {

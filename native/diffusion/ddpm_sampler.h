@@ -34,9 +34,9 @@ class DDPMSampler : public Sampler {
 
  protected:
   int64_t timestepOf(int64_t index) const override { return index; }
-  at::Tensor predict(const at::Tensor& t) override;
+  at::Tensor evaluate(const Evaluation& at) override;
   /// The mask is blended in after the step.
-  void advance(const at::Tensor& out, const at::Tensor& t) override;
+  bool advance(const at::Tensor& out, const Evaluation& at) override;
   Value result() const override;
 
  private:

@@ -56,14 +56,15 @@ Sampler::Sampler(const Value& params)
   method("predict", [this](const Value&) -> Value {
     at::NoGradGuard noGradInMethod;
     if (done()) invalid("this sampling run is done");
-    pending_ = timestepTensor();
-    auto out = predict(pending_);
-    return Map{{"x", x_}, {"t", pending_}, {"index", index_}, {"eps", out}, {"conditioning", cond_.toValue()}};
+    pending_ = nextEvaluation();
+    auto out = evaluate(pending_);
+    return Map{
+        {"x", pending_.x}, {"t", pending_.t}, {"index", index_}, {"eps", out}, {"conditioning", cond_.toValue()}};
   });
   method("advance", [this](const Value& args) -> Value {
     at::NoGradGuard noGradInMethod;
-    if (!pending_.defined()) invalid("advance() finishes a step that predict() began; call predict() first");
-    finishStep(args.tensor("eps"));
+    if (!pending_.x.defined()) invalid("advance() finishes a step that predict() began; call predict() first");
+    finish(args.tensor("eps"));
     return report(args.boolean("tensors"));
   });
   method("result", [this](const Value&) -> Value { return result(); });
@@ -78,23 +79,25 @@ void Sampler::begin(int64_t total) {
             " steps, but there are " + std::to_string(temperature_.size()));
 }
 
-at::Tensor Sampler::timestepTensor() const {
-  return at::full({shape_[0]}, timestepOf(index_), x_.options().dtype(at::kLong));
+at::Tensor Sampler::timestepTensor(int64_t index) const {
+  return at::full({shape_[0]}, timestepOf(index), x_.options().dtype(at::kLong));
 }
 
 void Sampler::step() {
   at::NoGradGuard noGrad;
   if (done()) invalid("this sampling run is done");
-  poll();
-  pending_ = timestepTensor();
-  finishStep(predict(pending_));
+  do {
+    poll();
+    pending_ = nextEvaluation();
+  } while (!finish(evaluate(pending_)));
 }
 
-void Sampler::finishStep(const at::Tensor& out) {
+bool Sampler::finish(const at::Tensor& out) {
   // Under autocast the network answers in half precision; the sampler's own arithmetic stays in the sample's.
-  advance(out.to(x_.scalar_type()), pending_);
-  pending_.reset();
-  --index_;
+  complete_ = advance(out.to(x_.scalar_type()), pending_);
+  pending_ = {};
+  if (complete_) --index_;
+  return complete_;
 }
 
 at::Tensor Sampler::run() {
@@ -103,8 +106,12 @@ at::Tensor Sampler::run() {
 }
 
 Value Sampler::report(bool tensors) const {
-  Map out{{"done", done()}, {"step", total_ - 1 - index_}, {"total", total_}, {"t", timestepOf(index_ + 1)}};
-  if (tensors) {
+  Map out{{"done", done()},
+          {"complete", complete_},
+          {"step", total_ - 1 - index_},
+          {"total", total_},
+          {"t", timestepOf(complete_ ? index_ + 1 : index_)}};
+  if (tensors && complete_) {
     out.set("x", x_);
     out.set("predX0", predX0_);
   }

@@ -16,6 +16,11 @@
 
 namespace ldm {
 
+/// A point at which the network is evaluated: samples [n, c, h, w] and their timesteps [n].
+struct Evaluation {
+  at::Tensor x, t;
+};
+
 /// Base of the samplers. Params that all read:
 /// - model: the denoiser; shape: [n, c, h, w]
 /// - conditioning: null, tensor, list or {c_concat, c_crossattn}
@@ -25,9 +30,10 @@ namespace ldm {
 /// - quantize_denoised: replaces each predicted x0 by the nearest codes of the first stage
 /// - repeat_noise: the same noise for the whole batch; log_every_t: which intermediates are kept
 ///
-/// Methods: step{tensors} -> {done, step, total, t, x, predX0} (the latter two if `tensors`); predict{} -> {x, t,
-/// index, eps, conditioning}; advance{eps, tensors} -> as step; result{} -> {samples, ...intermediates}. `eps` is the
-/// network's output: noise, x0 or v.
+/// Methods: step{tensors} -> {done, complete, step, total, t, x, predX0} (the latter two if `tensors`); predict{} ->
+/// {x, t, index, eps, conditioning}; advance{eps, tensors} -> as step, where `complete` is false as long as the step
+/// needs another predict and advance; result{} -> {samples, ...intermediates}. `eps` is the network's output: noise, x0
+/// or v.
 class Sampler : public Object {
  public:
   /// Draws x_T unless it is given.
@@ -44,10 +50,14 @@ class Sampler : public Object {
   void begin(int64_t total);
   /// The model's timestep of the step with this index (total - 1 down to 0).
   virtual int64_t timestepOf(int64_t index) const = 0;
-  /// Prepares x for the step (mask) and evaluates the network.
-  virtual at::Tensor predict(const at::Tensor& t) = 0;
-  /// From the network's output to the next x; sets x_ and predX0_ and keeps intermediates.
-  virtual void advance(const at::Tensor& out, const at::Tensor& t) = 0;
+  /// Where the network is to be evaluated next: by default x_ at the step's timestep. What has to happen to x before
+  /// the step (a mask) happens here.
+  virtual Evaluation nextEvaluation() { return {x_, timestepTensor(index_)}; }
+  /// The network's output, after guidance.
+  virtual at::Tensor evaluate(const Evaluation& at) = 0;
+  /// From the network's output to the next x; sets x_ and predX0_ and keeps intermediates. Returns whether the step is
+  /// complete: a step may evaluate the network more than once.
+  virtual bool advance(const at::Tensor& out, const Evaluation& at) = 0;
   virtual Value result() const = 0;
 
   /// Noise of the step: randn (one for all with repeat_noise) times `scale` and temperature, with dropout.
@@ -55,6 +65,8 @@ class Sampler : public Object {
   /// x0 noised to t where the mask is 1, x elsewhere.
   at::Tensor blend(const at::Tensor& x, const at::Tensor& t) const;
   bool masked() const { return mask_.defined(); }
+  /// The timestep of the step with this index, for the whole batch.
+  at::Tensor timestepTensor(int64_t index) const;
   /// Whether intermediates of the current step are kept.
   bool logged() const { return index_ % logEveryT_ == 0 || index_ == total_ - 1; }
 
@@ -67,8 +79,7 @@ class Sampler : public Object {
   int64_t total_ = 0;
 
  private:
-  at::Tensor timestepTensor() const;
-  void finishStep(const at::Tensor& out);
+  bool finish(const at::Tensor& out);
   Value report(bool tensors) const;
 
   std::vector<int64_t> shape_;
@@ -77,7 +88,8 @@ class Sampler : public Object {
   double noiseDropout_;
   bool repeatNoise_;
   int64_t logEveryT_;
-  at::Tensor pending_;  ///< timesteps of a step that predict() began
+  Evaluation pending_;  ///< what predict() evaluated and advance() has not used yet
+  bool complete_ = true;
 };
 
 /// Params of a run with nothing special (random start, temperature 1, no mask, the model's log_every_t), for callers in

@@ -2,7 +2,7 @@
 import type { LatentDiffusion } from '../../../lib/models';
 import { makeGrid, picturesOf, toBytes } from '../../../lib/pictures';
 import { Generator } from '../../../lib/random';
-import { DDIMSampler } from '../../../lib/sampling';
+import { DDIMSampler, PLMSSampler } from '../../../lib/sampling';
 import { Tensor } from '../../../lib/tensor';
 import type { GoldenCase, KindHandler } from '../runner/case';
 
@@ -38,18 +38,22 @@ async function unconditional(c: GoldenCase): Promise<void> {
   await c.out('vanilla.n_intermediates', vanilla.intermediates.length);
 }
 
-/** The runs of scripts/txt2img.py's case, as far as they use DDIM. */
-const TEXT_RUNS = { ddim: { eta: 0 }, ddim_eta1: { eta: 1 } };
+/** The runs of scripts/txt2img.py's case. */
+const TEXT_RUNS = {
+  ddim: { Sampler: DDIMSampler, eta: 0 },
+  ddim_eta1: { Sampler: DDIMSampler, eta: 1 },
+  plms: { Sampler: PLMSSampler, eta: 0 },
+} as const;
 
 async function textToImage(c: GoldenCase): Promise<void> {
   const model = (await c.build()) as LatentDiffusion;
-  for (const [name, { eta }] of Object.entries(TEXT_RUNS)) {
+  for (const [name, { Sampler, eta }] of Object.entries(TEXT_RUNS)) {
     const unconditional = await model.getLearnedConditioning(c.input('uncond_tokens'));
     const conditioning = await model.getLearnedConditioning(c.input('tokens'));
-    const { samples } = await new DDIMSampler(model).sample({
+    const { samples } = await new Sampler(model).sample({
       steps: 5,
       batchSize: 2,
-      eta,
+      eta: eta as 0,
       conditioning,
       unconditionalConditioning: unconditional,
       unconditionalGuidanceScale: 5,

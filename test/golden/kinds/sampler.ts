@@ -2,6 +2,7 @@
 import type { GoldenCase, KindHandler } from '../runner/case';
 import { ddpmCase, hybridCase, pixelCase } from './diffusion/ancestral';
 import { ddimCase, ddimX0Case } from './diffusion/ddim';
+import { plmsCase } from './diffusion/plms';
 
 const CASES: Record<string, (c: GoldenCase) => Promise<void>> = {
   sampler_ddim: ddimCase,
@@ -9,6 +10,7 @@ const CASES: Record<string, (c: GoldenCase) => Promise<void>> = {
   sampler_ddpm: ddpmCase,
   sampler_ddpm_hybrid_x0: hybridCase,
   sampler_ddpm_pixel: pixelCase,
+  sampler_plms: plmsCase,
 };
 
 const samplerKind: KindHandler = async (c) => {

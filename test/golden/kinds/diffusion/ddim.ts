@@ -11,7 +11,12 @@ import type { GoldenCase } from '../../runner/case';
 
 const SHAPE = [3, 8, 8];
 
-async function report(c: GoldenCase, tag: string, { samples, intermediates }: DDIMSampleResult): Promise<void> {
+/** Reports the samples and intermediates of a run. */
+export async function reportRun(
+  c: GoldenCase,
+  tag: string,
+  { samples, intermediates }: DDIMSampleResult,
+): Promise<void> {
   await c.out(`${tag}samples`, samples);
   await c.out(`${tag}x_inter`, Tensor.stack(intermediates.xInter));
   await c.out(`${tag}pred_x0`, Tensor.stack(intermediates.predX0));
@@ -48,7 +53,7 @@ export async function ddimCase(c: GoldenCase): Promise<void> {
   const common = { batchSize: 2, shape: SHAPE, conditioning: c.input('cond'), xT: c.input('x_T'), logEveryT: 2 };
   for (const [tag, options] of Object.entries(runs(c))) {
     const random = c.tape(`${tag}.`);
-    await report(c, `${tag}.`, await sampler.sample({ ...common, ...options, random }));
+    await reportRun(c, `${tag}.`, await sampler.sample({ ...common, ...options, random }));
     await random.finish();
   }
   await singleStep(c, model);
