@@ -4,13 +4,22 @@ import path from 'node:path';
 import { readCheckpoint } from '../checkpoint';
 import { Config, type ConfigMap, loadConfig, parseDotlist } from '../config';
 import { LdmError } from '../errors';
+import type { RandomSource } from '../job';
 import { classNamesOf, configsOf } from '../training/log-folder';
+import { howToGet } from './model-zoo';
 import type { CreateOptions, Module } from './module';
 import { instantiateFromConfig } from './registry';
 
 export interface LoadModelOptions extends Omit<CreateOptions, 'init'> {
-  /** Checkpoint; default: `checkpoints/last.ckpt` of the log folder, or `model.ckpt` beside the config. */
+  /**
+   * Checkpoint; default: `checkpoints/last.ckpt` of the log folder, or `model.ckpt` or `last.ckpt` beside the config.
+   */
   checkpoint?: string;
+  /**
+   * Draw the initial weights from this source before the checkpoint replaces them. Scripts of the reference that seed first
+   * and build the model then draw their noise where that leaves the CPU's stream.
+   */
+  random?: RandomSource;
   /** Overrides `a.b.c=value`. */
   overrides?: readonly string[];
 }
@@ -32,15 +41,18 @@ const OPTIONAL = ['loss.', 'model_ema.'];
 
 /**
  * Creates the model of a config and loads its checkpoint; it is in evaluation mode.
- * @param source a log folder, or a config file
+ * @param source a log folder, a folder with config.yaml, a config file, or a checkpoint in one of these folders
  * @throws LdmError ERR_FILE, ERR_CONFIG, ERR_CHECKPOINT, ERR_MISSING_KEYS
  */
 export async function loadModel(source: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
   const { checkpoint: given, overrides = [], ...create } = options;
-  const { configs, file, classNames } = locate(source, given);
+  const { configs, file, classNames } = locate(source, given && existing(given));
   const config = withoutCheckpoints(loadConfig(configs)).merge(parseDotlist(overrides));
   using checkpoint = await readCheckpoint(file);
-  const model = await instantiateFromConfig(config.get('model') as never, { ...create, init: 'empty' });
+  const model = await instantiateFromConfig(config.get('model') as never, {
+    ...create,
+    init: create.random ? 'random' : 'empty',
+  });
   try {
     const report = await model.loadStateDict(checkpoint.stateDict, { strict: false, source: file });
     const missing = report.missing.filter((key) => !OPTIONAL.some((prefix) => key.startsWith(prefix)));
@@ -58,24 +70,46 @@ export async function loadModel(source: string, options: LoadModelOptions = {}):
   return { model, config, checkpoint: file, globalStep, hasEma, classNames };
 }
 
-function locate(source: string, given?: string): { configs: string[]; file: string; classNames: readonly string[] } {
+interface Located {
+  configs: string[];
+  file: string;
+  classNames: readonly string[];
+}
+
+function locate(source: string, given?: string): Located {
   if (!fs.existsSync(source))
     throw new LdmError('ERR_FILE', `There is no ${source}. Give the log folder of a training, or a config file.`);
-  const isFolder = fs.statSync(source).isDirectory();
-  const usual = isFolder
-    ? path.join(source, 'checkpoints', 'last.ckpt')
-    : path.join(path.dirname(source), 'model.ckpt');
-  const file = given ?? usual;
-  if (!fs.existsSync(file))
-    throw new LdmError('ERR_FILE', `There is no checkpoint ${file}. Give one with --ckpt FILE.`);
-  if (!isFolder) return { configs: [source], file, classNames: [] };
+  if (/\.(ckpt|pth|pt|safetensors)$/.test(source)) {
+    const folder = path.dirname(source);
+    const root = path.basename(folder) === 'checkpoints' ? path.dirname(folder) : folder;
+    return locate(root, given ?? source);
+  }
+  if (!fs.statSync(source).isDirectory())
+    return { configs: [source], file: given ?? checkpointIn(path.dirname(source)), classNames: [] };
   const configs = configsOf(source);
-  if (configs.length === 0)
-    throw new LdmError(
-      'ERR_FILE',
-      `${source} is no log folder: there is no config in ${path.join(source, 'configs')}.`,
-    );
-  return { configs, file, classNames: classNamesOf(source) };
+  if (configs.length > 0)
+    return {
+      configs,
+      file: given ?? existing(path.join(source, 'checkpoints', 'last.ckpt')),
+      classNames: classNamesOf(source),
+    };
+  const config = path.join(source, 'config.yaml');
+  if (fs.existsSync(config)) return { configs: [config], file: given ?? checkpointIn(source), classNames: [] };
+  throw new LdmError(
+    'ERR_FILE',
+    `${source} is no log folder: there is no config in ${path.join(source, 'configs')}, and no config.yaml.`,
+  );
+}
+
+/** The checkpoint in a folder of the model zoo. */
+function checkpointIn(folder: string): string {
+  const names = ['model.ckpt', 'last.ckpt'].map((name) => path.join(folder, name));
+  return names.find((file) => fs.existsSync(file)) ?? existing(names[0]);
+}
+
+function existing(file: string): string {
+  if (fs.existsSync(file)) return file;
+  throw new LdmError('ERR_FILE', `There is no checkpoint ${file}. ${howToGet(file) ?? 'Give one with --ckpt FILE.'}`);
 }
 
 /**

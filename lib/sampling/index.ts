@@ -2,7 +2,9 @@
 export * from './conditioning';
 export { type DDIMSampleOptions, type DDIMSampleResult, DDIMSampler } from './ddim-sampler';
 export { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler, type SampleOptions } from './ddpm-sampler';
+export * from './pipelines';
 export * from './plms-sampler';
+export { type SamplerName, samplerNames } from './samplers';
 export type { RunOptions, SamplingProgress, SamplingStep, ScoreCorrector, ScoreCorrectorStep } from './sampling';
 export { Sampling } from './sampling';
 export * from './schedules';

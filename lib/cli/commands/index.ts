@@ -24,6 +24,26 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./sample')).sample,
   },
   {
+    name: 'txt2img',
+    summary: 'draw pictures of texts',
+    load: async () => (await import('./txt2img')).txt2img,
+  },
+  {
+    name: 'inpaint',
+    summary: 'fill in the masked parts of pictures',
+    load: async () => (await import('./inpaint')).inpaint,
+  },
+  {
+    name: 'superres',
+    summary: 'enlarge pictures four times',
+    load: async () => (await import('./superres')).superres,
+  },
+  {
+    name: 'semantic',
+    summary: 'draw pictures of label maps',
+    load: async () => (await import('./semantic')).semantic,
+  },
+  {
     name: 'reconstruct',
     summary: 'encode and decode images with a first stage, side by side with the PSNR',
     load: async () => (await import('./reconstruct')).reconstruct,

@@ -1,0 +1,59 @@
+/** `ldm semantic`: pictures of label maps (semantic_synthesis256 and 512). */
+import type { Command } from 'commander';
+import { readLabelMap } from '../../data/picture-tensors';
+import { modelZoo } from '../../models/model-zoo';
+import { labelCountOf, latentShape, segmentationToImage } from '../../sampling/pipelines';
+import type { CommandDefinition } from '../command';
+import { drawFromFiles } from '../draw-from-files';
+import { UsageError } from '../errors';
+import { addModelOptions, type ModelFlags } from '../model-options';
+import { numberedPaths, outputPaths } from '../picture-files';
+import { integerFrom, numberWithin } from '../values';
+
+interface SemanticFlags extends ModelFlags {
+  outdir: string;
+  steps: number;
+  eta: number;
+  number: number;
+  shift_segmentation?: boolean;
+}
+
+export const semantic: CommandDefinition = {
+  configure(command: Command) {
+    command
+      .argument('<maps...>', "greyscale pictures whose levels are the labels (semantic_synthesis: COCO-Stuff's 182)")
+      .option('--outdir <dir>', 'folder for the results, which keep the names of the maps', 'outputs/semantic')
+      .option('-n, --number <n>', 'pictures of each map', integerFrom(1), 1)
+      .option('-c, --steps <n>', 'DDIM steps', integerFrom(1), 200)
+      .option('-e, --eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 1)
+      .option('--shift_segmentation', 'add 1 to each label, so that 255 (unlabelled) becomes 0');
+    addModelOptions(command, modelZoo.semantic_synthesis256).action(async (maps: string[], flags: SemanticFlags) => {
+      const { steps, eta } = flags;
+      const files = outputPaths(flags.outdir, maps);
+      await drawFromFiles(command, flags, modelZoo.semantic_synthesis256, {
+        label: 'drawing',
+        sources: maps,
+        expect: (model) => {
+          if (labelCountOf(model) === null)
+            throw new UsageError(
+              `This model takes no label maps: its cond_stage_key is '${model.params.cond_stage_key}', not 'segmentation'.`,
+            );
+        },
+        read: async (model, i) => {
+          const map = await readLabelMap(maps[i], { shift: flags.shift_segmentation });
+          const [, height, width] = map.shape;
+          latentShape(model, { height, width }, maps[i]);
+          const most = await map.max().item();
+          if (most >= labelCountOf(model)!)
+            throw new UsageError(
+              `${maps[i]} has the label ${most}, but this model knows 0 to ${labelCountOf(model)! - 1}.`,
+            );
+          return { segmentation: map.expand(flags.number, height, width).to({ device: model.device }) };
+        },
+        draw: (model, inputs, run) => segmentationToImage(model, { ...inputs, ...run, steps, eta }),
+        files: (i) => numberedPaths(files[i], flags.number),
+        settings: { steps, eta },
+      });
+    });
+  },
+};
