@@ -129,6 +129,11 @@ export interface Native {
   info(): NativeInfo;
   /** [sync] Threads of one executor's parallel kernels; takes effect with the next job. */
   setThreads(device: string, threads: number): void;
+  /**
+   * [sync] How kernels are chosen, for the whole process. `benchmark`: cuDNN measures and takes the fastest convolution for
+   * each new shape. `deterministic`: only kernels that give the same numbers in every run.
+   */
+  configureBackend(options: { benchmark: boolean; deterministic: boolean }): void;
   /** [sync] */
   memoryUsage(): NativeMemoryUsage;
 

@@ -17,7 +17,11 @@ export class PyTuple {
 }
 /** A collections.OrderedDict. */
 export class PyOrderedDict {
-  constructor(readonly entries: ReadonlyMap<string, Picklable>) {}
+  /** @param attributes of the object itself, as `_metadata` of a state_dict */
+  constructor(
+    readonly entries: ReadonlyMap<string, Picklable>,
+    readonly attributes?: ReadonlyMap<string, Picklable>,
+  ) {}
 }
 
 /** What can be written. Integral numbers become int, others float; maps and plain objects become dict. */
@@ -82,6 +86,10 @@ class Writer {
       this.#global('collections', 'OrderedDict');
       this.#code(')R');
       this.#items(value.entries, depth);
+      if (value.attributes) {
+        this.value(value.attributes, depth + 1);
+        this.#code('b'); // BUILD
+      }
     } else if (Array.isArray(value)) {
       this.#code(']');
       if (value.length) this.#marked(() => value.forEach((item) => void this.value(item, depth + 1)), 'e');

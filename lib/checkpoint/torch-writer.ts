@@ -13,6 +13,17 @@ const FOLDER = 'archive';
 /** Lightning's version whose structure is written (callbacks keyed by class, no loops). */
 const LIGHTNING_VERSION = '1.4.2';
 
+/** Lightning's order of the entries; others follow. */
+const ORDER = [
+  'epoch',
+  'global_step',
+  'pytorch-lightning_version',
+  'state_dict',
+  'callbacks',
+  'optimizer_states',
+  'lr_schedulers',
+];
+
 /**
  * What a checkpoint of training holds, under Lightning's names. Other keys are kept as they are. Values may be maps or
  * plain objects.
@@ -63,13 +74,29 @@ export async function writeCheckpoint(
   options: WriteOptions = {},
 ): Promise<void> {
   const top = new Map<string, Picklable>();
-  for (const [key, value] of Object.entries(content)) {
+  const all: Record<string, unknown> = { 'pytorch-lightning_version': LIGHTNING_VERSION, ...content };
+  for (const key of [...ORDER, ...Object.keys(all).filter((name) => !ORDER.includes(name))]) {
+    const value = all[key];
     if (value === undefined) continue;
     const ordered = key === 'state_dict' && types.isMap(value);
-    top.set(key, ordered ? new PyOrderedDict(value as Map<string, Tensor>) : typed(value, key, 0));
+    top.set(key, ordered ? stateDictOf(value as Map<string, Tensor>) : typed(value, key, 0));
   }
-  if (!top.has('pytorch-lightning_version')) top.set('pytorch-lightning_version', LIGHTNING_VERSION);
   await writeTorchFile(file, top, options);
+}
+
+/** A state_dict with the `_metadata` that torch keeps with it: the version of every module, parents first. */
+function stateDictOf(state: ReadonlyMap<string, Tensor>): PyOrderedDict {
+  const versions = new Map<string, Picklable>([['', new Map([['version', 1]])]]);
+  for (const key of state.keys()) {
+    const path = key.split('.').slice(0, -1);
+    for (let depth = 1; depth <= path.length; depth++) {
+      const name = path.slice(0, depth).join('.');
+      // Since version 2 norms with running statistics count their batches.
+      const version = state.has(`${name}.num_batches_tracked`) ? 2 : 1;
+      if (!versions.has(name)) versions.set(name, new Map([['version', version]]));
+    }
+  }
+  return new PyOrderedDict(state, new Map([['_metadata', new PyOrderedDict(versions)]]));
 }
 
 /** Fields that Python holds as floats also where the number is integral; JavaScript cannot tell 1.0 from 1. */

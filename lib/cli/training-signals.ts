@@ -1,4 +1,5 @@
-/** Signals of a running training: ctrl-C saves and stops, SIGUSR1 saves. */
+/** Signals of a running training: ctrl-C saves and stops, SIGUSR1 saves, SIGUSR2 tells where it is and lets a debugger in. */
+import inspector from 'node:inspector';
 import type { Trainer } from '../training/trainer';
 import { EXIT } from './errors';
 import type { Output } from './output';
@@ -22,10 +23,17 @@ export async function withTrainingSignals<T>(
     trainer.interrupt();
   };
   const save = () => trainer?.requestCheckpoint();
+  const look = () => {
+    if (trainer) output.note(describe(trainer));
+    // main.py opens Python's debugger here; this waits for one to be attached and goes on meanwhile.
+    if (inspector.url() === undefined) inspector.open(0, '127.0.0.1');
+    output.note(`Debugger: ${inspector.url()}`);
+  };
   const handlers = [
     ['SIGINT', interrupt],
     ['SIGTERM', interrupt],
     ['SIGUSR1', save],
+    ['SIGUSR2', look],
   ] as const;
   for (const [signal, handler] of handlers) process.on(signal, handler);
   try {
@@ -36,4 +44,9 @@ export async function withTrainingSignals<T>(
   } finally {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   }
+}
+
+function describe({ status: { epoch, globalStep, metrics } }: Trainer): string {
+  const values = Object.entries(metrics).map(([name, value]) => `${name} ${value.toPrecision(6)}`);
+  return [`Epoch ${epoch}, ${globalStep} steps`, ...values].join('\n  ');
 }

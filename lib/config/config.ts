@@ -4,7 +4,9 @@ import { interpolate } from './interpolation';
 import { mergeNodes } from './merge';
 import {
   type ConfigMap,
+  type ConfigNode,
   type ConfigValue,
+  childOf,
   fromPlain,
   type KeyPath,
   type MapNode,
@@ -47,6 +49,12 @@ export class Config {
   position(path: string | KeyPath): Position | undefined {
     const keys = keysOf(path);
     return this.get(keys) === undefined ? undefined : positionAt(this.resolved, keys);
+  }
+
+  /** Whether the number under a key path was written as a float: `1.0` is one, `1` is not, though JavaScript has them equal. */
+  isFloat(path: string | KeyPath): boolean {
+    const node = keysOf(path).reduce<ConfigNode | undefined>((at, key) => childOf(at, key), this.resolved);
+    return node?.kind === 'scalar' && node.float;
   }
 
   /** A new config in which the values of `other` win. */

@@ -11,7 +11,7 @@ import { anything, count, either, flag, integer, number, oneOf, options, text } 
 /** A number of batches, or a fraction of all. */
 const limit = () => z.number().min(0).nullable().optional();
 
-/** Arguments of Lightning's Trainer that have no meaning here. */
+/** Arguments of Lightning's Trainer that are refused or have no effect (lib/training/trainer-arguments.ts says why). */
 const UNUSED_ARGUMENTS = `
   logger checkpoint_callback callbacks default_root_dir process_position num_nodes num_processes auto_select_gpus tpu_cores
   ipus log_gpu_memory progress_bar_refresh_rate track_grad_norm limit_predict_batches flush_logs_every_n_steps accelerator
@@ -22,7 +22,7 @@ const UNUSED_ARGUMENTS = `
   .trim()
   .split(/\s+/);
 
-/** The arguments of PyTorch Lightning 1.4's Trainer. Those that this library does not use are accepted and say nothing. */
+/** The arguments of PyTorch Lightning 1.4's Trainer. */
 const trainerSchema = options({
   max_epochs: integer(-1).nullable().optional(),
   min_epochs: integer(0).nullable().optional(),
@@ -54,6 +54,8 @@ const trainerSchema = options({
   ...Object.fromEntries(UNUSED_ARGUMENTS.map((name) => [name, anything().optional()])),
 });
 export type TrainerArguments = z.output<typeof trainerSchema>;
+/** The names of all of Trainer's arguments. */
+export const TRAINER_ARGUMENTS: readonly string[] = Object.keys(trainerSchema.shape);
 
 /** What main.py puts below the config's own callbacks. A callback of the same name may give only the params that differ. */
 const DEFAULT_CALLBACKS: ConfigMap = {
@@ -104,10 +106,14 @@ export function checkLightning(section: unknown, monitor: string | null): Checke
 
   const trainer = take(checkValue(trainerSchema, given.trainer ?? {}), 'trainer');
   const logger = node(overlay(DEFAULT_LOGGER, { params: { save_dir: '' } }) as ConfigMap, given.logger, 'logger');
-  const modelcheckpoint = node(defaultCheckpoint(monitor), given.modelcheckpoint, 'modelcheckpoint');
   const callbacks = new Map<string, ResolvedNode>();
-  const own = (given.callbacks ?? {}) as Record<string, unknown>;
-  if (typeof own !== 'object' || Array.isArray(own)) {
+  // main.py knows the checkpoint callback under a second name, which wins.
+  const { checkpoint_callback, ...own } = (given.callbacks ?? {}) as Record<string, unknown>;
+  const checkpoint = overlay(overlay(defaultCheckpoint(monitor), given.modelcheckpoint), checkpoint_callback);
+  const modelcheckpoint = take(checkNode(checkpoint), 'modelcheckpoint') as ResolvedNode;
+  // It belongs to a run that is resumed; the reference drops it from others.
+  if (!trainer?.resume_from_checkpoint) delete own.ignore_keys_callback;
+  if (given.callbacks != null && (typeof given.callbacks !== 'object' || Array.isArray(given.callbacks))) {
     problems.push({ path: ['callbacks'], message: 'expected a mapping of names to callbacks' });
   } else {
     for (const name of new Set([...Object.keys(DEFAULT_CALLBACKS), ...Object.keys(own)])) {

@@ -67,7 +67,7 @@ export class DataModuleFromConfig {
   }
 
   /** Shuffled batches for training. @throws LdmError ERR_CONFIG when the config has no train data set */
-  trainLoader(options: LoaderOptions): DataLoader {
+  trainLoader(options: LoaderOptions & { shuffle?: boolean }): DataLoader {
     const loader = this.loader('train', options);
     if (!loader) throw new LdmError('ERR_CONFIG', "The data section has no 'train' data set.");
     return loader;
@@ -79,12 +79,12 @@ export class DataModuleFromConfig {
   }
 
   /** Batches of a split, in the order that the config asks for; undefined where there is no such data set. */
-  loader(split: Split, options: LoaderOptions): DataLoader | undefined {
+  loader(split: Split, options: LoaderOptions & { shuffle?: boolean }): DataLoader | undefined {
     const dataset = this.datasets.get(split);
     if (!dataset) return undefined;
     const { batchSize } = this;
     const { preprocess } = this.#workers;
-    return new DataLoader(dataset, { ...options, batchSize, shuffle: this.#shuffle[split], preprocess });
+    return new DataLoader(dataset, { shuffle: this.#shuffle[split], ...options, batchSize, preprocess });
   }
 
   /** Ends the worker threads. */

@@ -32,18 +32,23 @@ export class LogFolder {
   }
 
   /**
-   * What `--resume PATH` means: a log folder (then `checkpoints/last.ckpt`) or a checkpoint in one.
+   * What `--resume PATH` means: a log folder (then `checkpoints/last.ckpt`), a checkpoint in one, or a checkpoint that lies
+   * elsewhere (then there is no folder, and no configs).
    * @throws LdmError ERR_FILE when there is nothing to resume
    */
-  static forResume(target: string): { folder: LogFolder; checkpoint: string; configs: string[] } {
+  static forResume(target: string): { folder: LogFolder | undefined; checkpoint: string; configs: string[] } {
     if (!fs.existsSync(target))
-      throw new LdmError('ERR_FILE', `Cannot find ${target}. --resume takes a log folder or a checkpoint in one.`);
-    const isFile = fs.statSync(target).isFile();
-    const root = isFile ? path.dirname(path.dirname(path.resolve(target))) : path.resolve(target);
-    const checkpoint = isFile ? path.resolve(target) : path.join(root, 'checkpoints', 'last.ckpt');
+      throw new LdmError('ERR_FILE', `Cannot find ${target}. --resume takes a log folder or a checkpoint.`);
+    const given = path.resolve(target);
+    if (fs.statSync(given).isFile()) {
+      const root = rootOf(given);
+      if (root === undefined) return { folder: undefined, checkpoint: given, configs: [] };
+      return { folder: new LogFolder(root), checkpoint: given, configs: configsOf(root) };
+    }
+    const checkpoint = path.join(given, 'checkpoints', 'last.ckpt');
     if (!fs.existsSync(checkpoint))
       throw new LdmError('ERR_FILE', `There is no checkpoint ${checkpoint}. Give one with --resume FILE.`);
-    return { folder: new LogFolder(root), checkpoint, configs: configsOf(root) };
+    return { folder: new LogFolder(given), checkpoint, configs: configsOf(given) };
   }
 
   get checkpoints(): string {
@@ -58,10 +63,6 @@ export class LogFolder {
   /** Metrics as JSON lines. */
   get metrics(): string {
     return path.join(this.root, 'metrics.jsonl');
-  }
-  /** TensorBoard's event files. */
-  get events(): string {
-    return path.join(this.root, 'testtube', 'version_0', 'tf');
   }
 
   /**
@@ -80,6 +81,22 @@ export class LogFolder {
     writeFileAtomic(path.join(this.configs, `${this.time}-lightning.yaml`), lightning);
     if (classNames.length > 0) writeFileAtomic(path.join(this.root, CLASSES), `${classNames.join('\n')}\n`);
   }
+
+  /** Moves the folder into one beside it, such as `debug_runs`. Returns the new place. */
+  moveInto(name: string): LogFolder {
+    const parent = path.join(path.dirname(this.root), name);
+    const moved = path.join(parent, path.basename(this.root));
+    fs.mkdirSync(parent, { recursive: true });
+    fs.renameSync(this.root, moved);
+    return new LogFolder(moved, this.time);
+  }
+}
+
+/** The log folder that a checkpoint lies in: the parent of the `checkpoints` folder that it is in, at whatever depth. */
+function rootOf(checkpoint: string): string | undefined {
+  const folders = path.dirname(checkpoint).split(path.sep);
+  const depth = folders.lastIndexOf('checkpoints');
+  return depth > 0 ? folders.slice(0, depth).join(path.sep) || path.sep : undefined;
 }
 
 /** Names of the classes that a log folder's model was trained on, by label; empty where it had none. */

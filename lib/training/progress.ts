@@ -1,5 +1,7 @@
 /** Speed and remaining time of a run, measured over a window so that they follow what the machine does now. */
 
+import type { Metrics } from './metrics';
+
 /** What a run reports after each optimizer step. */
 export interface TrainProgress {
   epoch: number;
@@ -18,6 +20,13 @@ export interface TrainProgress {
   eta: number | null;
   /** Resident memory of the process in bytes. */
   rss: number;
+}
+
+/** The loss to show: the reconstruction or noise loss where there is one, else the first. */
+export function mainLoss(metrics: Readonly<Metrics>): TrainProgress['loss'] {
+  const name =
+    ['train/rec_loss', 'train/loss_simple', 'train/loss'].find((n) => n in metrics) ?? Object.keys(metrics)[0];
+  return name === undefined ? null : { name, value: metrics[name] };
 }
 
 const WINDOW_SECONDS = 10;

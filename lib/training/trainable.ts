@@ -8,6 +8,7 @@ import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
 import { Tensor } from '../tensor';
 import type { Metrics } from './metrics';
+import type { GradientClipping } from './trainer-options';
 
 /** Where a micro-batch stands. */
 export interface TrainBatchArgs {
@@ -23,6 +24,8 @@ export interface TrainBatchArgs {
   step: boolean;
   /** Micro-batches of one step: the loss is divided by it. */
   accumulate: number;
+  /** Applied to the gradients of each optimizer before its step. Default: none. */
+  clip?: GradientClipping | null;
 }
 
 /** A model with a method that makes pictures, as the reference's `log_images`. */
@@ -30,6 +33,11 @@ export interface LogsImages {
   /** Pictures [N, C, H, W] by name. */
   logImages(batch: Record<string, unknown>, options?: Record<string, unknown>): Promise<Record<string, Tensor>>;
 }
+
+/** What is logged of a step only; everything else is averaged over the epoch as well. */
+const STEP_ONLY = /^(global_step|lr|lr_abs|lr-.*)$/;
+/** AutoencoderKL averages its two losses only. */
+const KL_AVERAGED = /^(aeloss|discloss)$/;
 
 /** The training side of a model. */
 export class Trainable {
@@ -59,6 +67,18 @@ export class Trainable {
     return states.map(({ param_groups: [group] }) => Number(group.lr));
   }
 
+  /** Class and first moment's decay of the model's optimizers, as the reference's configure_optimizers has them. */
+  get optimizerKind(): { name: 'Adam' | 'AdamW'; momentum: number } {
+    const isAutoencoder = this.model.native.target.startsWith('ldm.models.autoencoder.');
+    return isAutoencoder ? { name: 'Adam', momentum: 0.5 } : { name: 'AdamW', momentum: 0.9 };
+  }
+
+  /** Whether the reference logs a training metric by step and as the mean over the epoch. */
+  isForked(metric: string): boolean {
+    const averaged = this.model.native.target === 'ldm.models.autoencoder.AutoencoderKL' ? KL_AVERAGED : undefined;
+    return averaged ? averaged.test(metric) : !STEP_ONLY.test(metric);
+  }
+
   /** Runs one micro-batch. Returns the logged scalars. */
   async trainBatch(args: TrainBatchArgs, options: CallOptions): Promise<Metrics> {
     return (await this.model.call('trainBatch', { ...args }, options)).log;
@@ -84,6 +104,15 @@ export class Trainable {
   /** @throws LdmError ERR_INVALID_ARGUMENT when they are of other parameters */
   async loadOptimizerStates(states: readonly OptimizerState[]): Promise<void> {
     await this.model.call('loadOptimizerStates', { states });
+  }
+
+  /** State of float16's loss scaling in the form of torch's GradScaler; null where losses were never scaled. */
+  async scalerState(): Promise<Record<string, number> | null> {
+    return (await this.model.call('stepperState')).scaler;
+  }
+
+  async loadScalerState(scaler: Readonly<Record<string, number>>): Promise<void> {
+    await this.model.call('loadStepperState', { scaler });
   }
 
   /** The pictures of a batch, or null for a model that makes none. */

@@ -9,113 +9,54 @@ import path from 'node:path';
 import { batchOn, disposeBatch, type ImageBatch } from '../data/collate';
 import type { DataLoader, LoadedBatch } from '../data/data-loader';
 import { LdmError } from '../errors';
-import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
 import { native } from '../native';
 import { Generator } from '../random';
-import type { BatchEvent, Callback, TrainerView } from './callbacks/callback';
-import { MeanMetrics, type Metrics, type MetricsLogger } from './metrics';
-import { remainingSeconds, Throughput, type TrainProgress } from './progress';
+import type { BatchEvent, TrainerView } from './callbacks/callback';
+import { evaluate } from './evaluation';
+import { LearningRates } from './learning-rates';
+import { MeanMetrics, type Metrics } from './metrics';
+import { mainLoss, remainingSeconds, Throughput } from './progress';
 import { Trainable } from './trainable';
-import { loadTrainingCheckpoint, type TrainingState, writeTrainingCheckpoint } from './training-checkpoint';
+import {
+  batchesOf,
+  type FitResult,
+  type FullTrainerOptions,
+  fullTrainerOptions,
+  type StopReason,
+  type TrainerOptions,
+} from './trainer-options';
+import {
+  loadTrainingCheckpoint,
+  loadWeights,
+  type TrainingState,
+  writeTrainingCheckpoint,
+} from './training-checkpoint';
 
-/**
- * A factor on the learning rate.
- * @param step optimizer steps done
- * @param fraction how much of the run's steps or time is over, 0 to 1; 0 where nothing limits it
- */
-export type LearningRateSchedule = (step: number, fraction: number) => number;
-
-export interface TrainerOptions {
-  /** Root of the log folder: callbacks write below it. */
-  logdir: string;
-  /** Learning rate, scaled already where that is wanted. The model may give its optimizers a multiple of it. */
-  learningRate: number;
-  /** Factor on the learning rate. Default: constant 1. */
-  schedule?: LearningRateSchedule | null;
-  /** Epochs to train at most. Default 1000, as Lightning's. */
-  maxEpochs?: number;
-  /** Optimizer steps to train at most, counted over resumed runs. Default: no limit. */
-  maxSteps?: number | null;
-  /** Seconds to train at most in this run. Default: no limit. */
-  maxTime?: number | null;
-  /** Batches whose gradients are added before a step. Default 1. */
-  accumulateGradBatches?: number;
-  /** Validate after every so many epochs. Default 1. */
-  checkValEveryNEpoch?: number;
-  /** Validation batches at most. Default: all. */
-  limitValBatches?: number | null;
-  /** Write metrics of every so many steps. Default 1. */
-  logEveryNSteps?: number;
-  /** Seed of everything random in training. Default 23, as main.py's. */
-  seed?: number;
-  /** Generator of training, where a stream is to be continued. Default: a new one of the seed. */
-  generator?: Generator;
-  /** Autocast. Default 'fp32'. */
-  precision?: CallOptions['precision'];
-  /**
-   * What to do when a loss is not finite: 'error' (default) stops before its optimizer steps, 'skip' leaves that out and
-   * goes on. Of a GAN the first optimizer may have stepped when the second one's loss is found out.
-   */
-  onNan?: 'error' | 'skip';
-  callbacks?: readonly Callback[];
-  /** Where metrics go. Default: nowhere but to the callbacks. */
-  logger?: MetricsLogger | null;
-  /** Called after each optimizer step. */
-  onProgress?: (progress: TrainProgress) => void;
-  /** Called with lines for the user. */
-  onInfo?: (message: string) => void;
+export interface FitOptions {
+  validation?: DataLoader;
+  /** A file to go on from: weights, optimizers, counters, order of the data and generator. */
+  checkpoint?: string;
 }
 
-/** Why {@link Trainer.fit} returned. */
-export type StopReason = 'epochs' | 'steps' | 'time' | 'interrupted';
-
-export interface FitResult {
-  reason: StopReason;
-  globalStep: number;
-  epoch: number;
-  /** Latest value of each metric. */
-  metrics: Metrics;
-  /** Steps left out because something was not finite. */
-  skippedSteps: number;
-}
-
-type Defaulted =
-  | 'schedule'
-  | 'generator'
-  | 'maxSteps'
-  | 'maxTime'
-  | 'limitValBatches'
-  | 'logger'
-  | 'onProgress'
-  | 'onInfo';
-type FullOptions = Required<Omit<TrainerOptions, Defaulted>> & Pick<TrainerOptions, Defaulted>;
-
-const DEFAULTS = {
-  maxEpochs: 1000,
-  accumulateGradBatches: 1,
-  checkValEveryNEpoch: 1,
-  logEveryNSteps: 1,
-  seed: 23,
-  precision: 'fp32',
-  onNan: 'error',
-  callbacks: [],
-} as const;
-
-/** Trains one model. A trainer serves for one {@link fit}. */
+/** Trains one model. A trainer serves for one {@link fit}, and one {@link test} after it or without it. */
 export class Trainer {
-  readonly #options: FullOptions;
+  readonly #options: FullTrainerOptions;
   readonly #abort = new AbortController();
   readonly #metrics: Metrics = {};
   readonly #throughput = new Throughput();
   #trainable!: Trainable;
   #generator!: Generator;
-  /** Learning rate of each optimizer before the schedule's factor. */
-  #baseRates: readonly number[] = [];
+  #rates!: LearningRates;
+  #train!: DataLoader;
+  #validation: DataLoader | undefined;
   #state: TrainingState = { epoch: 0, position: 0, batchIdx: 0, globalStep: 0 };
-  /** 1 within the hooks of a batch that made a step: the step is done but not yet counted. */
+  /** 1 within hooks: the last step is done but not yet counted. */
   #uncounted = 0;
+  /** Of the training metrics, over the batches of the epoch that this run has made. */
+  #epochMean = new MeanMetrics();
   #interrupted = false;
+  #stopReason: string | null = null;
   #checkpointWanted = false;
   /** Steps that were done when last.ckpt was written. */
   #lastSaved = -1;
@@ -123,12 +64,9 @@ export class Trainer {
   #started = 0;
   #firstStep = 0;
   #running = false;
-  /** Items of an epoch: the position at which it is finished. */
-  #epochLength = Number.POSITIVE_INFINITY;
 
   constructor(options: TrainerOptions) {
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    this.#options = { ...DEFAULTS, ...(given as unknown as TrainerOptions) };
+    this.#options = fullTrainerOptions(options);
   }
 
   /**
@@ -148,93 +86,132 @@ export class Trainer {
     this.#checkpointWanted = true;
   }
 
+  /** Where the run stands: epoch and steps done, and the latest value of each metric. */
+  get status(): { epoch: number; globalStep: number; metrics: Readonly<Metrics> } {
+    const { epoch, globalStep } = this.#state;
+    return { epoch, globalStep, metrics: this.#metrics };
+  }
+
   /**
-   * Trains until one of the limits is reached, and leaves `checkpoints/last.ckpt`.
-   * @param options.checkpoint a file to go on from: weights, optimizers, counters, order of the data and generator
+   * Trains until one of the limits is reached, and leaves `checkpoints/last.ckpt`; also when training fails, as far as it had
+   * come.
    * @throws LdmError ERR_NAN when something is not finite (see onNan), ERR_ABORTED after {@link abort}, ERR_DATA when the
    *   data set has no usable image
    */
-  async fit(
-    model: Module,
-    train: DataLoader,
-    options: { validation?: DataLoader; checkpoint?: string } = {},
-  ): Promise<FitResult> {
+  async fit(model: Module, train: DataLoader, options: FitOptions = {}): Promise<FitResult> {
     if (this.#running) throw new LdmError('ERR_INVALID_ARGUMENT', 'A Trainer serves for one fit(); make another one.');
     this.#running = true;
+    const { seed, learningRate, lrScheduler, schedule } = this.#options;
     this.#trainable = new Trainable(model);
-    this.#generator = this.#options.generator ?? new Generator(this.#options.seed, model.device);
-    this.#epochLength = train.end;
+    this.#generator = this.#options.generator ?? new Generator(seed, model.device);
+    this.#train = train;
+    this.#validation = this.#options.limitValBatches === 0 ? undefined : options.validation;
     await train.check();
-    this.#baseRates = await this.#trainable.configureOptimizers(this.#options.learningRate);
+    const bases = await this.#trainable.configureOptimizers(learningRate);
+    this.#rates = new LearningRates(bases, { scheduler: lrScheduler, factor: schedule });
     if (options.checkpoint) await this.#resume(options.checkpoint);
+    this.#checkLimits();
+    await this.#sanityCheck();
     await model.train();
     this.#started = seconds();
     this.#firstStep = this.#state.globalStep;
-    const reason = await this.#epochs(train, options.validation);
+    for (const callback of this.#options.callbacks) await callback.onTrainStart?.(this.#view);
+    let reason: StopReason;
+    try {
+      reason = await this.#epochs();
+    } catch (error) {
+      await this.#rescue(error);
+      throw error;
+    }
     // Whatever the callbacks keep, a run leaves its last state.
-    if (this.#lastSaved !== this.#state.globalStep) await this.#view.saveCheckpoint(this.#lastCheckpoint);
+    await this.#saveLast();
     const { globalStep, epoch } = this.#state;
     return { reason, globalStep, epoch, metrics: { ...this.#metrics }, skippedSteps: this.#skipped };
   }
 
+  /**
+   * The means of the model's losses over a data set, named `test/...`. They are logged.
+   * @param options.checkpoint the weights to test; default: those that the model has
+   */
+  async test(model: Module, test: DataLoader, options: { checkpoint?: string } = {}): Promise<Metrics> {
+    this.#trainable ??= new Trainable(model);
+    if (options.checkpoint) await this.#loadWeights(options.checkpoint);
+    await model.eval();
+    const limit = batchesOf(this.#options.limitTestBatches, test.length, 'limit_test_batches');
+    const means = await this.#evaluate(test, limit);
+    await model.train();
+    const renamed = Object.entries(means).map(([name, value]) => [name.replace(/^val(_ema)?\//, 'test$1/'), value]);
+    const metrics = Object.fromEntries(renamed) as Metrics;
+    this.#record(metrics, this.#state.globalStep);
+    return metrics;
+  }
+
   // -------------------------------------------------------------------------------------------------------- loops
-  async #epochs(train: DataLoader, validation: DataLoader | undefined): Promise<StopReason> {
-    const { maxEpochs, checkValEveryNEpoch } = this.#options;
+  async #epochs(): Promise<StopReason> {
     let stop = this.#limitReached();
-    while (!stop && this.#state.epoch < maxEpochs) {
-      stop = await this.#epoch(train);
-      const finished = this.#state.position >= this.#epochLength;
+    while (!stop && this.#state.epoch < this.#options.maxEpochs!) {
+      this.#epochMean = new MeanMetrics();
+      stop = await this.#epoch();
       if (stop === 'interrupted') return stop;
-      if (finished && validation && (this.#state.epoch + 1) % checkValEveryNEpoch === 0)
-        await this.#validate(validation);
+      const finished = this.#isEpochFinished;
       // Hooks of an epoch's end see the number of its last step, as in Lightning.
-      this.#state.globalStep--;
-      this.#uncounted = 1;
-      for (const callback of this.#options.callbacks) await callback.onTrainEpochEnd?.(this.#view);
-      this.#state.globalStep++;
-      this.#uncounted = 0;
+      await this.#withoutLastStep(1, () => this.#endEpoch());
       if (finished) this.#state = { ...this.#state, epoch: this.#state.epoch + 1, position: 0, batchIdx: 0 };
+      stop ??= this.#limitReached() ?? this.#earlyStop();
     }
     return stop ?? 'epochs';
   }
 
   /** One epoch, or the rest of one. Returns why it ended early. */
-  async #epoch(train: DataLoader): Promise<StopReason | null> {
+  async #epoch(): Promise<StopReason | null> {
     const { epoch, position } = this.#state;
     let any = position > 0;
-    for await (const loaded of train.batches(epoch, position)) {
+    for await (const loaded of this.#train.batches(epoch, position)) {
       any = true;
+      const last = loaded.last || this.#state.batchIdx + 1 >= this.#batchesOfEpoch;
       try {
-        await this.#batch(loaded, train);
+        await this.#batch(last ? { ...loaded, last, position: this.#train.end } : loaded);
       } finally {
         disposeBatch(loaded.batch);
       }
+      if (last) return this.#limitReached();
+      if (!this.#endsStep(this.#state.batchIdx - 1, last)) continue;
       const stop = this.#limitReached();
       if (stop) return stop;
+      if (this.#stopReason !== null) {
+        // An epoch that a callback ends counts as a whole one.
+        this.#state.position = this.#train.end;
+        return null;
+      }
     }
     if (!any) throw new LdmError('ERR_DATA', 'None of the images can be read any more.');
     return null;
   }
 
-  async #batch(loaded: LoadedBatch, train: DataLoader): Promise<void> {
-    const { accumulateGradBatches, logEveryNSteps, callbacks, logger } = this.#options;
-    const { batchIdx, globalStep } = this.#state;
-    const step = (batchIdx + 1) % accumulateGradBatches === 0 || loaded.last;
-    const rates = this.#rates(globalStep);
+  async #batch(loaded: LoadedBatch): Promise<void> {
+    const { callbacks } = this.#options;
+    const { batchIdx, globalStep, epoch } = this.#state;
+    const step = this.#endsStep(batchIdx, loaded.last);
+    const rates = this.#rates.at(globalStep, this.#fraction);
     await this.#trainable.setLearningRates(rates);
     const log = await this.#trainBatch(loaded.batch, step);
     this.#throughput.add(loaded.size, seconds());
+    this.#epochMean.add(this.#forked(log), loaded.size);
     this.#state = { ...this.#state, position: loaded.position, batchIdx: batchIdx + 1 };
     Object.assign(this.#metrics, log);
-    if (step && globalStep % logEveryNSteps === 0)
-      logger?.log({ ...log, lr: rates[0] }, { step: globalStep, epoch: this.#state.epoch });
     this.#uncounted = step ? 1 : 0;
+    if (step && (globalStep + 1) % this.#options.logEveryNSteps === 0) {
+      const values = { ...log, lr: rates[0], ...this.#callbackMetrics('step') };
+      this.#options.logger?.log(values, { step: globalStep, epoch, of: 'step' });
+    }
     const event: BatchEvent = { batch: loaded.batch, batchIdx, stepped: step };
     for (const callback of callbacks) await callback.onTrainBatchEnd?.(this.#view, event);
+    if (this.#validationIsDue(batchIdx, loaded.last)) await this.#validate();
     this.#state.globalStep += this.#uncounted;
     this.#uncounted = 0;
-    if (step) this.#report(rates[0], train);
-    if (step && this.#checkpointWanted) {
+    if (!step) return;
+    this.#report(rates[0]);
+    if (this.#checkpointWanted) {
       this.#checkpointWanted = false;
       await this.#view.saveCheckpoint(this.#lastCheckpoint);
       this.#view.info(`Saved ${this.#lastCheckpoint}`);
@@ -244,15 +221,15 @@ export class Trainer {
   async #trainBatch(batch: ImageBatch, step: boolean): Promise<Metrics> {
     const { globalStep, batchIdx } = this.#state;
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
-    const accumulate = this.#options.accumulateGradBatches;
+    const { accumulateGradBatches: accumulate, gradientClipping: clip, precision, onNan } = this.#options;
     try {
       return await this.#trainable.trainBatch(
-        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate },
-        { random: this.#generator, signal: this.#abort.signal, precision: this.#options.precision },
+        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate, clip },
+        { random: this.#generator, signal: this.#abort.signal, precision },
       );
     } catch (error) {
       if (!LdmError.is(error) || error.code !== 'ERR_NAN') throw error;
-      if (this.#options.onNan === 'error')
+      if (onNan === 'error')
         throw new LdmError(
           'ERR_NAN',
           `${error.message} ${where}. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
@@ -264,74 +241,177 @@ export class Trainer {
     }
   }
 
-  async #validate(validation: DataLoader): Promise<void> {
-    const { limitValBatches, callbacks, logger } = this.#options;
-    const { epoch, globalStep } = this.#state;
-    const mean = new MeanMetrics();
+  async #endEpoch(): Promise<void> {
+    const { globalStep, epoch } = this.#state;
+    const means = this.#epochMean.values;
+    // Lightning's callbacks see the mean under both names.
+    Object.assign(this.#metrics, means);
+    const values = Object.fromEntries(Object.entries(means).map(([name, value]) => [`${name}_epoch`, value]));
+    Object.assign(this.#metrics, values);
+    this.#options.logger?.log(
+      { ...values, ...this.#callbackMetrics('epoch') },
+      { step: globalStep, epoch, of: 'epoch' },
+    );
+    for (const callback of this.#options.callbacks) await callback.onTrainEpochEnd?.(this.#view);
+  }
+
+  async #validate(): Promise<void> {
+    const { model } = this.#trainable;
+    const limit = batchesOf(this.#options.limitValBatches, this.#validation!.length, 'limit_val_batches');
+    await model.eval();
+    const means = await this.#evaluate(this.#validation!, limit, true);
+    await model.train();
+    if (this.#interrupted) return;
+    this.#record(means, this.#state.globalStep);
+    for (const callback of this.#options.callbacks) await callback.onValidationEnd?.(this.#view);
+  }
+
+  /** A few batches of validation before training: a mistake there should not show after hours. */
+  async #sanityCheck(): Promise<void> {
+    const { numSanityValSteps: steps, limitValBatches } = this.#options;
+    if (!this.#validation || steps === 0) return;
+    const all = batchesOf(limitValBatches, this.#validation.length, 'limit_val_batches');
     await this.#trainable.model.eval();
-    let batchIdx = 0;
-    for await (const { batch, size } of validation.batches(0)) {
-      if (limitValBatches != null && batchIdx >= limitValBatches) {
-        disposeBatch(batch);
-        break;
-      }
-      using random = this.#sideGenerator(batchIdx);
-      const log = await this.#trainable.validateBatch(
-        { batch: this.#onDevice(batch), batchIdx, globalStep },
-        { random, signal: this.#abort.signal, precision: this.#options.precision },
+    await this.#evaluate(this.#validation, steps < 0 ? all : Math.min(steps, all));
+  }
+
+  #evaluate(loader: DataLoader, limit: number, hooks = false): Promise<Metrics> {
+    const { globalStep } = this.#state;
+    return evaluate(loader, limit, {
+      isOver: () => this.#interrupted,
+      run: async (batch, batchIdx) => {
+        using random = this.#sideGenerator(batchIdx);
+        return this.#trainable.validateBatch(
+          { batch: this.#onDevice(batch), batchIdx, globalStep },
+          { random, signal: this.#abort.signal, precision: this.#options.precision },
+        );
+      },
+      afterBatch: async (batch, batchIdx) => {
+        const event = { batch, batchIdx, stepped: false };
+        if (hooks)
+          for (const callback of this.#options.callbacks) await callback.onValidationBatchEnd?.(this.#view, event);
+      },
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------ when what is due
+  /** Whether the optimizers step after this batch of the epoch. */
+  #endsStep(batchIdx: number, last: boolean): boolean {
+    return last || (batchIdx + 1) % this.#options.accumulateGradBatches === 0;
+  }
+
+  get #batchesOfEpoch(): number {
+    return batchesOf(this.#options.limitTrainBatches, this.#train.length, 'limit_train_batches');
+  }
+
+  get #isEpochFinished(): boolean {
+    return this.#state.position >= this.#train.end;
+  }
+
+  #validationIsDue(batchIdx: number, last: boolean): boolean {
+    const { valCheckInterval, checkValEveryNEpoch } = this.#options;
+    if (!this.#validation || this.#interrupted || (this.#state.epoch + 1) % checkValEveryNEpoch !== 0) return false;
+    const every = valCheckInterval === null ? null : this.#validationInterval;
+    return every === null ? last : (batchIdx + 1) % every === 0;
+  }
+
+  get #validationInterval(): number | null {
+    const { valCheckInterval: interval } = this.#options;
+    if (typeof interval === 'number') return interval;
+    if (interval === null || interval.fraction === 1) return null;
+    const batches = this.#batchesOfEpoch;
+    return batches * interval.fraction < 1 ? 1 : batchesOf(interval, batches, 'val_check_interval');
+  }
+
+  /** Mistakes that show only with the data. */
+  #checkLimits(): void {
+    const batches = this.#batchesOfEpoch;
+    const { valCheckInterval: interval, maxEpochs } = this.#options;
+    const every = this.#validation ? this.#validationInterval : null;
+    if (every !== null && typeof interval === 'number' && every > batches)
+      throw new LdmError(
+        'ERR_CONFIG',
+        `val_check_interval (${interval}) must not exceed the number of training batches (${batches}). To switch validation off set limit_val_batches=0.`,
       );
-      mean.add(log, size);
-      for (const callback of callbacks)
-        await callback.onValidationBatchEnd?.(this.#view, { batch, batchIdx, stepped: false });
-      disposeBatch(batch);
-      batchIdx++;
-    }
-    await this.#trainable.model.train();
-    Object.assign(this.#metrics, mean.values);
-    logger?.log(mean.values, { step: globalStep, epoch });
-  }
-
-  // ------------------------------------------------------------------------------------------------------ helpers
-  /** The learning rate of each optimizer. */
-  #rates(globalStep: number): number[] {
-    const factor = this.#options.schedule?.(globalStep, this.#fraction) ?? 1;
-    return this.#baseRates.map((rate) => rate * factor);
-  }
-
-  get #fraction(): number {
-    const { maxSteps, maxTime } = this.#options;
-    const bySteps = maxSteps == null ? 0 : this.#state.globalStep / maxSteps;
-    const byTime = maxTime == null ? 0 : (seconds() - this.#started) / maxTime;
-    return Math.min(Math.max(bySteps, byTime), 1);
+    if (this.#state.epoch > maxEpochs!)
+      throw new LdmError(
+        'ERR_CONFIG',
+        `The checkpoint has ${this.#state.epoch} epochs behind it, but max_epochs is ${maxEpochs}. Give more with --max_epochs.`,
+      );
   }
 
   #limitReached(): StopReason | null {
     const { maxSteps, maxTime } = this.#options;
     if (this.#interrupted) return 'interrupted';
-    if (maxSteps != null && this.#state.globalStep >= maxSteps) return 'steps';
-    if (maxTime != null && seconds() - this.#started >= maxTime) return 'time';
+    if (maxSteps !== null && this.#state.globalStep >= maxSteps) return 'steps';
+    if (maxTime !== null && seconds() - this.#started >= maxTime) return 'time';
     return null;
+  }
+
+  /** What a callback has asked for, once the least numbers of epochs and steps are done. */
+  #earlyStop(): StopReason | null {
+    const { minEpochs, minSteps } = this.#options;
+    const { globalStep, epoch } = this.#state;
+    if (this.#stopReason === null) return null;
+    if (globalStep >= minSteps && epoch >= minEpochs) return 'early stopping';
+    this.#view.info(`Training goes on: min_epochs (${minEpochs}) or min_steps (${minSteps}) is not reached.`);
+    this.#stopReason = null;
+    return null;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ helpers
+  get #fraction(): number {
+    const { maxSteps, maxTime } = this.#options;
+    const bySteps = maxSteps === null ? 0 : this.#state.globalStep / maxSteps;
+    const byTime = maxTime === null ? 0 : (seconds() - this.#started) / maxTime;
+    return Math.min(Math.max(bySteps, byTime), 1);
+  }
+
+  /** Runs hooks that see the counter without the last step. */
+  async #withoutLastStep(steps: number, hooks: () => Promise<void>): Promise<void> {
+    this.#state.globalStep -= steps;
+    this.#uncounted = steps;
+    try {
+      await hooks();
+    } finally {
+      this.#state.globalStep += steps;
+      this.#uncounted = 0;
+    }
+  }
+
+  /** Keeps means over a data set as metrics, and logs them. */
+  #record(means: Metrics, step: number): void {
+    Object.assign(this.#metrics, means);
+    this.#options.logger?.log(means, { step, epoch: this.#state.epoch, of: 'epoch' });
+  }
+
+  #forked(log: Metrics): Metrics {
+    return Object.fromEntries(Object.entries(log).filter(([name]) => this.#trainable.isForked(name)));
+  }
+
+  #callbackMetrics(of: 'step' | 'epoch'): Metrics {
+    return Object.assign({}, ...this.#options.callbacks.map((callback) => callback.metrics?.(this.#view, of) ?? {}));
   }
 
   /** Validation and pictures draw from generators of their own: how often they happen must not change training. */
   #sideGenerator(batchIdx: number): Generator {
-    return new Generator(
-      this.#options.seed + 1_000_003 * (this.#state.globalStep + 1) + batchIdx,
-      this.#trainable.model.device,
-    );
+    const step = this.#state.globalStep + this.#uncounted;
+    return new Generator(this.#options.seed + 1_000_003 * (step + 1) + batchIdx, this.#trainable.model.device);
   }
 
   #onDevice(batch: ImageBatch): Record<string, unknown> {
     return batchOn(batch, this.#trainable.model.device);
   }
 
-  #report(learningRate: number, train: DataLoader): void {
+  #report(learningRate: number): void {
     const { maxSteps, maxTime, maxEpochs, accumulateGradBatches, onProgress } = this.#options;
     if (!onProgress) return;
     const { epoch, globalStep } = this.#state;
-    const total = Math.min(maxSteps ?? Infinity, Math.ceil(train.length / accumulateGradBatches) * maxEpochs);
+    const stepsByEpochs = Math.ceil(this.#batchesOfEpoch / accumulateGradBatches) * maxEpochs!;
+    const total = Math.min(maxSteps ?? Number.POSITIVE_INFINITY, stepsByEpochs);
     const elapsed = seconds() - this.#started;
     const done = { steps: globalStep - this.#firstStep, seconds: elapsed };
+    const remaining = Number.isFinite(total) ? total - this.#firstStep : null;
     onProgress({
       epoch,
       step: globalStep,
@@ -340,7 +420,7 @@ export class Trainer {
       learningRate,
       imagesPerSecond: this.#throughput.rate,
       elapsed,
-      eta: remainingSeconds(done, { steps: total - this.#firstStep, seconds: maxTime ?? null }),
+      eta: remainingSeconds(done, { steps: remaining, seconds: maxTime ?? null }),
       rss: native().memoryUsage().rss,
     });
   }
@@ -348,23 +428,50 @@ export class Trainer {
   /** Where a run goes on that begins with what is done now. */
   get #next(): TrainingState {
     const globalStep = this.#state.globalStep + this.#uncounted;
-    const { epoch, position } = this.#state;
-    if (position < this.#epochLength) return { ...this.#state, globalStep };
-    return { epoch: epoch + 1, position: 0, batchIdx: 0, globalStep };
+    if (!this.#isEpochFinished) return { ...this.#state, globalStep };
+    return { epoch: this.#state.epoch + 1, position: 0, batchIdx: 0, globalStep };
   }
 
   get #lastCheckpoint(): string {
-    return path.join(this.#options.logdir, 'checkpoints', 'last.ckpt');
+    return path.resolve(this.#options.logdir, 'checkpoints', 'last.ckpt');
+  }
+
+  async #saveLast(): Promise<void> {
+    const { globalStep } = this.#state;
+    if (this.#options.saveLast && this.#lastSaved !== globalStep) await this.#view.saveCheckpoint(this.#lastCheckpoint);
+  }
+
+  /** What has been trained until a failure is kept, as main.py does; a failure of that itself is not reported. */
+  async #rescue(error: unknown): Promise<void> {
+    const aborted = LdmError.is(error) && error.code === 'ERR_ABORTED';
+    if (aborted || this.#state.globalStep === this.#firstStep) return;
+    try {
+      await this.#saveLast();
+      this.#view.info(`Saved ${this.#lastCheckpoint}`);
+    } catch {
+      // the first error tells more
+    }
   }
 
   async #resume(file: string): Promise<void> {
-    const restored = await loadTrainingCheckpoint(file, {
+    const rates = this.#rates.bases;
+    this.#state = await loadTrainingCheckpoint(file, {
       trainable: this.#trainable,
       generator: this.#generator,
       callbacks: this.#options.callbacks,
+      rates: this.#rates,
     });
-    this.#state = restored;
-    this.#view.info(`Resumed from ${file} at step ${restored.globalStep}, epoch ${restored.epoch}`);
+    const { globalStep, epoch } = this.#state;
+    if (path.resolve(file) === this.#lastCheckpoint) this.#lastSaved = globalStep;
+    this.#view.info(`Resumed from ${file} at step ${globalStep}, epoch ${epoch}`);
+    const kept = this.#rates.bases;
+    if (kept.some((rate, i) => Math.abs(rate - rates[i]) > 1e-9 * rate))
+      this.#view.info(`The learning rate ${kept[0]} of the checkpoint goes on (the config would give ${rates[0]}).`);
+  }
+
+  async #loadWeights(file: string): Promise<void> {
+    const { globalStep, epoch } = await loadWeights(this.#trainable.model, file);
+    this.#state = { ...this.#state, globalStep: globalStep ?? 0, epoch: epoch ?? 0 };
   }
 
   readonly #view: TrainerView = ((trainer: Trainer): TrainerView => ({
@@ -383,10 +490,20 @@ export class Trainer {
     get metrics() {
       return trainer.#metrics;
     },
+    get learningRates() {
+      return trainer.#rates.at(trainer.#state.globalStep, trainer.#fraction);
+    },
+    get scheduled() {
+      return trainer.#rates.scheduled;
+    },
     get signal() {
       return trainer.#abort.signal;
     },
     info: (message) => trainer.#options.onInfo?.(message),
+    stop: (reason) => {
+      trainer.#stopReason = reason;
+      trainer.#options.onInfo?.(`Training is to stop: ${reason}.`);
+    },
     sideGenerator: () => trainer.#sideGenerator(0),
     logImage: (tag, png, size) => trainer.#options.logger?.image(tag, png, size, trainer.#state.globalStep),
     saveCheckpoint: async (file, options) => {
@@ -395,23 +512,14 @@ export class Trainer {
         trainable: trainer.#trainable,
         generator: trainer.#generator,
         callbacks: trainer.#options.callbacks,
+        rates: trainer.#rates,
         state: trainer.#next,
-        epoch: trainer.#state.epoch,
-        baseRates: trainer.#baseRates,
-        rates: trainer.#rates(trainer.#next.globalStep),
-        scheduled: trainer.#options.schedule != null,
+        fraction: trainer.#fraction,
         weightsOnly,
       });
-      if (file === trainer.#lastCheckpoint && !weightsOnly) trainer.#lastSaved = trainer.#next.globalStep;
+      if (path.resolve(file) === trainer.#lastCheckpoint && !weightsOnly) trainer.#lastSaved = trainer.#next.globalStep;
     },
   }))(this);
-}
-
-/** The number to show: the reconstruction or noise loss where there is one, else the first. */
-function mainLoss(metrics: Readonly<Metrics>): TrainProgress['loss'] {
-  const name =
-    ['train/rec_loss', 'train/loss_simple', 'train/loss'].find((n) => n in metrics) ?? Object.keys(metrics)[0];
-  return name === undefined ? null : { name, value: metrics[name] };
 }
 
 function seconds(): number {

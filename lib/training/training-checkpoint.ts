@@ -3,10 +3,13 @@
  * `global_step`, `state_dict`, `optimizer_states`, `lr_schedulers`, `callbacks`. Under `node_ldm` stands what Lightning does
  * not keep and an exact continuation needs: the place in the data and the random generator.
  */
-import { type Checkpoint, type PlainValue, readCheckpoint, writeCheckpoint } from '../checkpoint';
+import { type Checkpoint, type OptimizerState, type PlainValue, readCheckpoint, writeCheckpoint } from '../checkpoint';
 import { LdmError } from '../errors';
+import type { Module } from '../models/module';
 import type { Generator } from '../random';
+import { callbackStates, disposeStates, loadCallbackStates } from './callback-states';
 import type { Callback } from './callbacks/callback';
+import type { LearningRates } from './learning-rates';
 import { disposeOptimizerStates, type Trainable } from './trainable';
 
 /** Where a run stands. */
@@ -25,42 +28,40 @@ export interface TrainingParts {
   trainable: Trainable;
   generator: Generator;
   callbacks: readonly Callback[];
+  rates: LearningRates;
 }
 
 export interface WriteOptions extends TrainingParts {
   /** Where a resumed run begins. */
   state: TrainingState;
-  /** Number of the epoch in which the checkpoint is written. */
-  epoch: number;
-  /** Learning rate of each optimizer before and after the schedule's factor. */
-  baseRates: readonly number[];
-  rates: readonly number[];
-  /** Whether there is a schedule: then each optimizer has one in Lightning. */
-  scheduled: boolean;
+  /** How much of the run is over, 0 to 1. */
+  fraction: number;
   /** Leave out everything that only training needs. */
   weightsOnly: boolean;
 }
 
 /**
- * Writes a checkpoint, whole or not at all.
+ * Writes a checkpoint, whole or not at all. Tensors go to the file one by one, from where they are.
  * @throws LdmError ERR_FILE when it cannot be written
  */
 export async function writeTrainingCheckpoint(file: string, options: WriteOptions): Promise<void> {
-  const { trainable, generator, callbacks, state, weightsOnly } = options;
+  const { trainable, generator, callbacks, rates, state, weightsOnly } = options;
   const stateDict = await trainable.model.stateDict();
-  const optimizerStates = weightsOnly ? [] : await trainable.optimizerStates();
-  const generatorState = await generator.getState();
   const weights = {
     // Lightning stores the epoch that it would begin next, also in the middle of one.
-    epoch: options.epoch + 1,
+    epoch: state.position === 0 ? state.epoch : state.epoch + 1,
     global_step: state.globalStep,
     state_dict: stateDict,
   };
-  const stateful = callbacks.filter((c) => c.stateKey !== undefined && c.state !== undefined);
+  const optimizerStates = weightsOnly ? [] : await trainable.optimizerStates();
+  const scaler = weightsOnly ? null : await trainable.scalerState();
+  const generatorState = await generator.getState();
+  const callbackEntries = weightsOnly ? {} : callbackStates(callbacks);
   const training = {
-    callbacks: Object.fromEntries(stateful.map((c) => [c.stateKey, c.state!()])),
-    optimizer_states: optimizerStates,
-    lr_schedulers: options.scheduled ? options.baseRates.map((_, i) => schedulerState(options, i)) : [],
+    callbacks: callbackEntries,
+    optimizer_states: withRates(optimizerStates, rates, rates.at(state.globalStep, options.fraction)),
+    lr_schedulers: rates.lambdaStates(state.globalStep),
+    ...(scaler === null ? {} : { native_amp_scaling_state: scaler }),
     node_ldm: { ...state, generator: generatorState },
   };
   try {
@@ -69,21 +70,18 @@ export async function writeTrainingCheckpoint(file: string, options: WriteOption
     // Handles only: the model and its optimizers keep what they refer to.
     for (const tensor of stateDict.values()) tensor.dispose();
     disposeOptimizerStates(optimizerStates);
+    disposeStates(callbackEntries);
     generatorState.dispose();
   }
 }
 
-/** The `state_dict` of torch's LambdaLR for one optimizer. */
-function schedulerState({ state, baseRates, rates }: WriteOptions, optimizer: number): Record<string, unknown> {
-  return {
-    base_lrs: [baseRates[optimizer]],
-    last_epoch: state.globalStep,
-    verbose: false,
-    _step_count: state.globalStep + 1,
-    _get_lr_called_within_step: false,
-    _last_lr: [rates[optimizer]],
-    lr_lambdas: [{}],
-  };
+/** The rates of the next step in the states of optimizers, and as `initial_lr` those before the schedule, as LambdaLR leaves them. */
+function withRates(states: readonly OptimizerState[], rates: LearningRates, next: readonly number[]): OptimizerState[] {
+  return states.map(({ state, param_groups: groups }, i) => {
+    const { params, ...group } = groups[0];
+    const initial: Record<string, number> = rates.scheduled ? { initial_lr: rates.bases[i] } : {};
+    return { state, param_groups: [{ ...group, lr: next[i], ...initial, params }] };
+  });
 }
 
 /**
@@ -93,7 +91,7 @@ function schedulerState({ state, baseRates, rates }: WriteOptions, optimizer: nu
  * @throws LdmError ERR_CHECKPOINT when the file has weights only, ERR_MISSING_KEYS when it belongs to another model
  */
 export async function loadTrainingCheckpoint(file: string, parts: TrainingParts): Promise<TrainingState> {
-  const { trainable, generator, callbacks } = parts;
+  const { trainable, generator, callbacks, rates } = parts;
   using checkpoint = await readCheckpoint(file);
   if (checkpoint.globalStep === null || checkpoint.optimizerStates.length === 0)
     throw new LdmError(
@@ -102,12 +100,21 @@ export async function loadTrainingCheckpoint(file: string, parts: TrainingParts)
     );
   await trainable.model.loadStateDict(checkpoint.stateDict, { source: file });
   await trainable.loadOptimizerStates(checkpoint.optimizerStates);
-  const stored = mapOf(checkpoint.extra.get('callbacks'));
-  for (const callback of callbacks) {
-    const state = callback.stateKey === undefined ? undefined : mapOf(stored?.get(callback.stateKey));
-    if (state) callback.loadState?.(new Map([...state].map(([k, v]) => [String(k), v])));
-  }
+  const scaler = checkpoint.extra.get('native_amp_scaling_state');
+  if (scaler instanceof Map) await trainable.loadScalerState(Object.fromEntries(scaler) as Record<string, number>);
+  rates.restore(checkpoint.globalStep, checkpoint);
+  await loadCallbackStates(callbacks, checkpoint.extra.get('callbacks'));
   return await restorePlace(checkpoint, generator);
+}
+
+/** Loads the weights of a checkpoint of whatever kind, and tells what it counted. */
+export async function loadWeights(
+  model: Module,
+  file: string,
+): Promise<{ globalStep: number | null; epoch: number | null }> {
+  using checkpoint = await readCheckpoint(file);
+  await model.loadStateDict(checkpoint.stateDict, { source: file });
+  return { globalStep: checkpoint.globalStep, epoch: checkpoint.epoch };
 }
 
 async function restorePlace(checkpoint: Checkpoint, generator: Generator): Promise<TrainingState> {

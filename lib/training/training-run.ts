@@ -2,6 +2,7 @@
  * A training as the reference's main.py sets it up: configs merged from left to right and overridden, learning rate
  * scaled, log folder, callbacks, resume. What can be wrong with them is found before anything is written.
  */
+import fs from 'node:fs';
 import path from 'node:path';
 import {
   Config,
@@ -12,21 +13,30 @@ import {
   type ResolvedProject,
   resolveProject,
 } from '../config';
+import type { ResolvedLightning } from '../config/lightning';
 import type { DataLoader } from '../data/data-loader';
 import { DataModuleFromConfig } from '../data/data-module';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import { withoutCheckpoints } from '../models/load-model';
-import { createLrScheduler } from '../models/lr-schedulers';
+import { createLrScheduler, type LrScheduler } from '../models/lr-schedulers';
 import type { Module } from '../models/module';
 import { instantiateFromConfig } from '../models/registry';
+import { native } from '../native';
 import { Generator } from '../random';
-import { makeCallbacks, trainerOptions } from './lightning-section';
+import type { Callback } from './callbacks/callback';
+import { makeCallbacks } from './lightning-section';
 import { LogFolder } from './log-folder';
-import { MetricsLogger } from './metrics';
+import { JsonLinesLogger } from './loggers/json-lines';
+import { lightningLogger } from './loggers/lightning';
+import { MetricsLogger } from './loggers/logger';
+import type { Metrics } from './metrics';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
-import { type FitResult, type LearningRateSchedule, Trainer } from './trainer';
+import { Trainable } from './trainable';
+import { Trainer } from './trainer';
+import { type TrainerSetup, trainerSetup } from './trainer-arguments';
+import type { FitResult, LearningRateSchedule } from './trainer-options';
 
 /** Options of {@link TrainingRun.prepare}; the names are main.py's where it has them. */
 export interface TrainingRunOptions {
@@ -34,9 +44,12 @@ export interface TrainingRunOptions {
   base?: readonly string[] | Config;
   /** Overrides `a.b.c=value`. */
   overrides?: readonly string[];
-  /** A log folder or a checkpoint in one: its configs come first, training goes on there. */
+  /**
+   * A log folder, or a checkpoint in one, whose training goes on there; its configs come before those of `base`. A
+   * checkpoint that lies elsewhere, such as an official one, goes on in a new log folder.
+   */
   resume?: string;
-  /** Name of the log folder; default: the first config's. */
+  /** Name of the run; default: the first config's. Not together with `resume`. */
   name?: string;
   postfix?: string;
   /** Parent of the log folder. Default 'logs'. */
@@ -45,9 +58,14 @@ export interface TrainingRunOptions {
   seed?: number;
   /** Multiply the base learning rate with accumulated batches and batch size. Default true. */
   scaleLr?: boolean;
+  /** Move the log folder of a new run to `debug_runs` beside it when the run is over. Default false. */
+  debug?: boolean;
   /** A folder of images in place of the `data` section. */
   data?: string;
+  /** 'cpu', 'cuda' or 'cuda:N'. Default: what `lightning.trainer.gpus` names, or the CPU. */
   device?: string;
+  /** Keep a moving average of the weights (`model.params.use_ema`). Default: as the config says. */
+  ema?: boolean;
   /** These three win over lightning.trainer. */
   maxSteps?: number;
   maxTime?: number;
@@ -72,7 +90,6 @@ const FOLDER_BATCH_SIZE = 4;
 /** A training that is ready to start. */
 export class TrainingRun {
   readonly config: Config;
-  readonly folder: LogFolder;
   readonly model: Module;
   readonly data: DataModuleFromConfig;
   readonly learningRate: number;
@@ -81,37 +98,20 @@ export class TrainingRun {
   readonly imagesPerStep: number;
   /** What is trained on what, for people. */
   readonly description: string;
-  readonly #train: DataLoader;
-  readonly #validation: DataLoader | undefined;
-  readonly #checkpoint: string | undefined;
-  readonly #logger: MetricsLogger;
+  readonly #parts: RunParts;
+  #folder: LogFolder;
+  #trained = false;
 
-  private constructor(parts: {
-    config: Config;
-    folder: LogFolder;
-    model: Module;
-    data: DataModuleFromConfig;
-    learningRate: number;
-    trainer: Trainer;
-    imagesPerStep: number;
-    description: string;
-    train: DataLoader;
-    validation: DataLoader | undefined;
-    checkpoint: string | undefined;
-    logger: MetricsLogger;
-  }) {
+  private constructor(parts: RunParts) {
+    this.#parts = parts;
     this.config = parts.config;
-    this.folder = parts.folder;
+    this.#folder = parts.folder;
     this.model = parts.model;
     this.data = parts.data;
     this.learningRate = parts.learningRate;
     this.trainer = parts.trainer;
     this.imagesPerStep = parts.imagesPerStep;
     this.description = parts.description;
-    this.#train = parts.train;
-    this.#validation = parts.validation;
-    this.#checkpoint = parts.checkpoint;
-    this.#logger = parts.logger;
   }
 
   /**
@@ -122,93 +122,127 @@ export class TrainingRun {
     if (options.name && options.resume)
       throw new LdmError(
         'ERR_INVALID_ARGUMENT',
-        'A name and a log folder to resume exclude each other: a resumed run goes on in its folder.',
+        'A name and a log folder to resume exclude each other: a resumed run goes on in its folder. For a new folder give the checkpoint as lightning.trainer.resume_from_checkpoint.',
       );
     const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
-    const config = mergedConfig(options, resumed?.configs ?? []);
+    const merged = mergedConfig(options, resumed?.configs ?? []);
+    const resumeFrom = resumed?.checkpoint ?? checkpointToResume(merged);
     // The checkpoint of a resumed run brings every weight.
-    const project = resolveProject(resumed ? withoutCheckpoints(config) : config);
-    const fixed = trainerOptions(project.lightning.trainer);
+    const config = resumeFrom === undefined ? merged : withoutCheckpoints(merged);
+    const project = resolveProject(config);
+    const setup = trainerSetup(project.lightning.trainer, (name) => merged.isFloat(`lightning.trainer.${name}`));
+    for (const note of setup.notes) options.onInfo?.(note);
     const seed = options.seed ?? 23;
 
-    const data = DataModuleFromConfig.fromConfig(config.get('data'));
+    const data = DataModuleFromConfig.fromConfig(merged.get('data'));
     const loading = { seed, onBadFile: options.onBadFile, onSkip: options.onSkip };
-    const train = data.trainLoader(loading);
-    const validation = data.validationLoader(loading);
+    const train = data.trainLoader({ ...loading, ...(setup.shuffle ? {} : { shuffle: false }) });
+    const validation = data.loader('validation', loading);
+    const test = data.loader('test', loading);
     await train.check();
 
-    const images = (fixed.accumulateGradBatches ?? 1) * data.batchSize;
+    const images = (setup.options.accumulateGradBatches ?? 1) * data.batchSize;
     const learningRate = baseLearningRate(project) * ((options.scaleLr ?? true) ? images : 1);
     const generator = new Generator(seed);
-    const device = options.device ?? 'cpu';
-    const init = resumed ? 'empty' : 'random';
+    const device = options.device ?? setup.device ?? 'cpu';
+    const init = resumeFrom === undefined ? 'random' : 'empty';
     const model = await instantiateFromConfig(project.model, { device, random: generator, init });
     try {
-      await preparePerceptualLoss(model, { file: options.vgg, resumed: resumed !== undefined });
+      await preparePerceptualLoss(model, { file: options.vgg, resumed: resumeFrom !== undefined });
+
+      const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
+      const files = setup.fastDevRun
+        ? NO_FILES
+        : runFiles(project.lightning, folder, model, options, setup, validation);
+      native().configureBackend(setup.backend);
+      const trainer = new Trainer({
+        ...setup.options,
+        ...files,
+        logdir: folder.root,
+        learningRate,
+        lrScheduler: options.schedule ? null : schedulerOf(project.model),
+        schedule: options.schedule,
+        maxSteps: options.maxSteps ?? setup.options.maxSteps,
+        maxTime: options.maxTime ?? setup.options.maxTime,
+        seed,
+        // The reference's constructors and steps draw from one stream.
+        generator: device === 'cpu' ? generator : undefined,
+        precision: options.precision ?? setup.options.precision,
+        onNan: options.onNan,
+        onProgress: options.onProgress,
+        onInfo: options.onInfo,
+      });
+      return new TrainingRun({
+        config: merged,
+        folder,
+        writes: !setup.fastDevRun,
+        movesTo: options.debug && !resumed ? 'debug_runs' : null,
+        model,
+        data,
+        learningRate,
+        trainer,
+        imagesPerStep: images,
+        description: describe(project.model, data, learningRate, folder),
+        train,
+        validation,
+        test,
+        checkpoint: resumeFrom,
+        logger: files.logger,
+      });
     } catch (error) {
       model.dispose();
       throw error;
     }
+  }
 
-    const folder = resumed?.folder ?? LogFolder.forRun({ logdir: options.logdir ?? 'logs', ...nameOf(options) });
-    const callbacks = makeCallbacks(project.lightning, folder, { validated: validation !== undefined });
-    const schedule = options.schedule ?? scheduleOf(project.model);
-    const logger = new MetricsLogger(folder.metrics, folder.events);
-    const trainer = new Trainer({
-      ...fixed,
-      logdir: folder.root,
-      learningRate,
-      schedule,
-      maxSteps: options.maxSteps ?? fixed.maxSteps,
-      maxTime: options.maxTime ?? fixed.maxTime,
-      seed,
-      // The reference's constructors and steps draw from one stream.
-      generator: device === 'cpu' ? generator : undefined,
-      precision: options.precision ?? fixed.precision,
-      onNan: options.onNan,
-      callbacks,
-      logger,
-      onProgress: options.onProgress,
-      onInfo: options.onInfo,
-    });
-    const checkpoint = resumed?.checkpoint;
-    return new TrainingRun({
-      config,
-      folder,
-      model,
-      data,
-      learningRate,
-      trainer,
-      imagesPerStep: images,
-      description: describe(project.model, data, learningRate, folder),
-      train,
-      validation,
-      checkpoint,
-      logger,
-    });
+  /** The log folder; with `debug` another one after {@link finish}. */
+  get folder(): LogFolder {
+    return this.#folder;
+  }
+
+  /** Whether there are data to {@link test} on. */
+  get hasTest(): boolean {
+    return this.#parts.test !== undefined;
   }
 
   /** Makes the log folder and trains until a limit or an interruption. */
   async fit(): Promise<FitResult> {
     const { config, data } = this;
-    this.folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
-    try {
-      return await this.trainer.fit(this.model, this.#train, {
-        validation: this.#validation,
-        checkpoint: this.#checkpoint,
-      });
-    } finally {
-      this.#logger.close();
-    }
+    const { train, validation, checkpoint } = this.#parts;
+    if (this.#parts.writes)
+      this.folder.create(config.pick('model', 'data').toYaml(), config.pick('lightning').toYaml(), data.classNames);
+    const result = await this.trainer.fit(this.model, train, { validation, checkpoint });
+    this.#trained = true;
+    return result;
+  }
+
+  /**
+   * The means of the losses over the test data, named `test/...`: of the trained model, or of the checkpoint that was to be
+   * resumed.
+   * @throws LdmError ERR_CONFIG when the config has no test data set
+   */
+  async test(): Promise<Metrics> {
+    const { test, checkpoint } = this.#parts;
+    if (!test) throw new LdmError('ERR_CONFIG', "The data section has no 'test' data set.");
+    return this.trainer.test(this.model, test, this.#trained ? {} : { checkpoint });
+  }
+
+  /** Closes the metrics' files and, with `debug`, moves the log folder to `debug_runs`. */
+  finish(): void {
+    this.#parts.logger?.close();
+    const { movesTo } = this.#parts;
+    if (movesTo !== null && fs.existsSync(this.folder.root)) this.#folder = this.folder.moveInto(movesTo);
   }
 
   /** Images that could not be read so far. */
   get skippedImages(): string[] {
-    return [...this.#train.skipped, ...(this.#validation?.skipped ?? [])];
+    const { train, validation, test } = this.#parts;
+    return [train, validation, test].flatMap((loader) => loader?.skipped ?? []);
   }
 
-  /** Frees the model and ends the threads that read images. */
+  /** Frees the model, closes files and ends the threads that read images. */
   dispose(): void {
+    this.#parts.logger?.close();
     this.model.dispose();
     void this.data.close();
   }
@@ -217,11 +251,70 @@ export class TrainingRun {
   }
 }
 
+interface RunParts {
+  config: Config;
+  folder: LogFolder;
+  /** Whether the run has a log folder. */
+  writes: boolean;
+  /** Folder beside the log folder into which that moves at the end. */
+  movesTo: string | null;
+  model: Module;
+  data: DataModuleFromConfig;
+  learningRate: number;
+  trainer: Trainer;
+  imagesPerStep: number;
+  description: string;
+  train: DataLoader;
+  validation: DataLoader | undefined;
+  test: DataLoader | undefined;
+  checkpoint: string | undefined;
+  logger: MetricsLogger | undefined;
+}
+
+/** What of a run writes files. */
+interface RunFiles {
+  callbacks: Callback[];
+  logger: MetricsLogger | undefined;
+}
+const NO_FILES: RunFiles = { callbacks: [], logger: undefined };
+
+function runFiles(
+  lightning: ResolvedLightning,
+  folder: LogFolder,
+  model: Module,
+  { onInfo }: TrainingRunOptions,
+  setup: TrainerSetup,
+  validation: DataLoader | undefined,
+): RunFiles {
+  const trainable = new Trainable(model);
+  const { limitValBatches, valCheckInterval } = setup.options;
+  return {
+    callbacks: makeCallbacks(lightning, {
+      checkpoints: folder.checkpoints,
+      validated: validation !== undefined && limitValBatches !== 0,
+      validatesAtEpochEnd: valCheckInterval == null,
+      onInfo,
+    }),
+    logger: new MetricsLogger(
+      new JsonLinesLogger(folder.metrics),
+      lightningLogger(lightning.logger, { saveDir: folder.root, isForked: (name) => trainable.isForked(name) }),
+    ),
+  };
+}
+
+/** The file that `lightning.trainer.resume_from_checkpoint` names. */
+function checkpointToResume(config: Config): string | undefined {
+  const file = config.get('lightning.trainer.resume_from_checkpoint');
+  if (file === undefined || file === null) return undefined;
+  if (typeof file === 'string' && fs.existsSync(file)) return path.resolve(file);
+  throw new LdmError('ERR_FILE', `There is no checkpoint ${file} (lightning.trainer.resume_from_checkpoint).`);
+}
+
 function mergedConfig(options: TrainingRunOptions, resumed: readonly string[]): Config {
-  const { base = [], overrides = [], data } = options;
+  const { base = [], overrides = [], data, ema } = options;
   const own = base instanceof Config ? base : loadConfig([...resumed, ...base]);
   const config = base instanceof Config && resumed.length > 0 ? loadConfig(resumed).merge(own) : own;
-  const changes = parseDotlist(overrides);
+  const changes = parseDotlist(ema === undefined ? overrides : [...overrides, `model.params.use_ema=${ema}`]);
   if (data === undefined) return config.merge(changes);
   const sections = Object.keys(config.values).filter((section) => section !== 'data');
   const size = imageSizeOf(config.get('model') as ConfigMap | undefined);
@@ -273,9 +366,7 @@ function describe(model: ResolvedNode, data: DataModuleFromConfig, learningRate:
   ].join('\n');
 }
 
-function scheduleOf(node: ResolvedNode): LearningRateSchedule | null {
+function schedulerOf(node: ResolvedNode): LrScheduler | null {
   const config = node.params.scheduler_config as ResolvedNode | null | undefined;
-  if (!config) return null;
-  const scheduler = createLrScheduler(config);
-  return (step) => scheduler.schedule(step);
+  return config ? createLrScheduler(config) : null;
 }

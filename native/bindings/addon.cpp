@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "../core/autograd.h"
+#include "../core/backend.h"
 #include "../core/crc32.h"
 #include "../core/mapped_file.h"
 #include "../core/module.h"
@@ -89,6 +90,15 @@ Napi::Value setThreads(const Info& i) {
     int threads = i[1].ToNumber().Int32Value();
     if (threads < 1) invalid("Expected a positive number of threads but received " + std::to_string(threads));
     Environment::of(i.Env()).executor(device)->setThreads(threads);
+    return i.Env().Undefined();
+  });
+}
+
+Napi::Value configureBackend(const Info& i) {
+  return guarded(i.Env(), [&]() -> Napi::Value {
+    auto options = i[0].As<Napi::Object>();
+    setBenchmark(options.Get("benchmark").ToBoolean());
+    setDeterministic(options.Get("deterministic").ToBoolean());
     return i.Env().Undefined();
   });
 }
@@ -694,6 +704,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   };
   verb("info", info);
   verb("setThreads", setThreads);
+  verb("configureBackend", configureBackend);
   verb("memoryUsage", memoryUsage);
   verb("fromData", fromData);
   verb("op", op);

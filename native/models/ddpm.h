@@ -15,6 +15,7 @@
 #include "../diffusion/denoiser.h"
 #include "../training/ema.h"
 #include "../training/optimizer.h"
+#include "../training/stepper.h"
 #include "diffusion_wrapper.h"
 
 namespace ldm {
@@ -89,6 +90,7 @@ class DDPM : public Module, public Denoiser {
 
   std::shared_ptr<LitEma> ema_;
   std::shared_ptr<Optimizer> optimizer_;
+  Stepper stepper_;
   bool accumulating_ = false;  ///< gradients of earlier micro-batches wait for the optimizer's step
   bool l1_, scheduled_;
   int64_t logEveryT_, channels_;

@@ -3,9 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "../core/autograd.h"
 #include "../core/context.h"
-#include "../training/nan_guard.h"
 #include "ddpm.h"
 
 namespace ldm {
@@ -71,6 +69,11 @@ void DDPM::announceTraining() {
     configured(optimizer_).loadState(states[0]);
     return {};
   });
+  method("stepperState", [this](const Value&) -> Value { return stepper_.state(); });
+  method("loadStepperState", [this](const Value& a) -> Value {
+    stepper_.loadState(a);
+    return {};
+  });
   method("emaEnter", [this](const Value&) -> Value {
     if (ema_) ema_->enter(model_->namedParameters());
     return {};
@@ -98,21 +101,14 @@ Value DDPM::trainBatch(const Value& args) {
   if (!accumulating_) optimizer.zeroGrad();
   auto loss = sharedStep(batch);
   poll();
-  const bool log = args.boolean("log");
-  if (log) checkFinite(loss.value, "The loss");
-  // Lightning divides by the number of micro-batches that make one optimizer step.
-  backward(loss.value / args.integer("accumulate"));
+  stepper_.backward(loss.value, "The loss", args);
   poll();
-  accumulating_ = !args.boolean("step");
-  if (!accumulating_) {
-    if (log) checkFiniteGradients(namedParameters());
-    optimizer.step();
-    optimizer.zeroGrad();
-  }
+  accumulating_ = !stepper_.step(optimizer, *this, args);
+  if (!accumulating_) optimizer.zeroGrad();
   if (ema_) ema_->update(model_->namedParameters());
 
   Map scalars;
-  if (log) {
+  if (args.boolean("log")) {
     scalars = scalarLog(loss.log);
     scalars.set("global_step", globalStep);
     if (scheduled_) scalars.set("lr_abs", optimizer.learningRate());

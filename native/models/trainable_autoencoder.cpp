@@ -42,6 +42,11 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     training_.loadStates(args);
     return {};
   });
+  method("stepperState", [this](const Value&) -> Value { return training_.stepper().state(); });
+  method("loadStepperState", [this](const Value& args) -> Value {
+    training_.stepper().loadState(args);
+    return {};
+  });
   method("logImages", [this](const Value& args) -> Value {
     at::NoGradGuard guard;
     return logImages(args.get("batch"), args);

@@ -61,8 +61,7 @@ void GanTraining::requireConfigured() const {
 
 Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn& turn) {
   requireConfigured();
-  const bool step = args.boolean("step"), log = args.boolean("log");
-  const auto accumulate = static_cast<double>(args.integer("accumulate"));
+  const bool log = args.boolean("log");
   at::AutoGradMode gradients(true);
   Map all;
   List turns;
@@ -71,15 +70,9 @@ Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn
     Optimizer& optimizer = *optimizers_[i];
     Toggle toggle(optimizers_, optimizer);
     LossResult result = turn(static_cast<int64_t>(i));
-    if (log) checkFinite(result.loss, "The loss of optimizer " + std::to_string(i));
     if (stale_[i]) optimizer.zeroGrad();
-    stale_[i] = false;
-    backward(accumulate == 1 ? result.loss : result.loss / accumulate);
-    if (step) {
-      if (log) checkFiniteGradients(model.namedParameters());
-      optimizer.step();
-      stale_[i] = true;
-    }
+    stepper_.backward(result.loss, "The loss of optimizer " + std::to_string(i), args);
+    stale_[i] = stepper_.step(optimizer, model, args);
     if (!log) continue;
     Map numbers = readScalars(result.log);
     for (const auto& [name, value] : numbers) all.set(name, value);

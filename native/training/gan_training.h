@@ -12,6 +12,7 @@
 #include "../core/module.h"
 #include "../modules/gan_loss.h"
 #include "optimizer.h"
+#include "stepper.h"
 
 namespace ldm {
 
@@ -28,21 +29,22 @@ class GanTraining {
   /// Creates an Adam (betas 0.5 and 0.9) for each group.
   void configure(const std::vector<Group>& groups);
 
-  /// One micro-batch. `args`: `accumulate`, the number of micro-batches of a step (losses are divided by it); `step`,
-  /// whether the step is due after this one; `log`, whether to read the logged scalars, which waits for the device.
-  /// Gives {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones. With `log`, a loss that is not
-  /// finite, or in `model` a gradient, throws ERR_NAN before the optimizer steps.
+  /// One micro-batch. `args` are those of Stepper; `log` also tells whether to read the logged scalars. Gives
+  /// {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones. With `log`, a loss that is not finite, or
+  /// in `model` a gradient, throws ERR_NAN before the optimizer steps.
   Value trainBatch(const Value& args, const Module& model, const Turn& turn);
 
   /// {states: [torch's optimizer.state_dict() of each]}
   Value states() const;
   void loadStates(const Value& args);
   void setLearningRates(const std::vector<double>& rates);
+  Stepper& stepper() { return stepper_; }
 
  private:
   void requireConfigured() const;
 
   std::vector<std::shared_ptr<Optimizer>> optimizers_;
+  Stepper stepper_;
   std::vector<bool> stale_;  ///< whether the gradients belong to a step that was already made
 };
 

@@ -35,7 +35,7 @@ describe('LogFolder', () => {
     expect(byFolder.configs.map((f) => path.basename(f).slice(20))).toEqual(['lightning.yaml', 'project.yaml']);
     const byFile = LogFolder.forResume(other);
     expect(byFile.checkpoint).toBe(other);
-    expect(byFile.folder.root).toBe(folder.root);
+    expect(byFile.folder!.root).toBe(folder.root);
     expect(() => LogFolder.forResume(path.join(logdir, 'none'))).toThrow(expect.objectContaining({ code: 'ERR_FILE' }));
   });
 });

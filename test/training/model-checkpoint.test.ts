@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TrainerView } from '../../lib/training/callbacks/callback';
-import { formatCheckpointName, ModelCheckpoint } from '../../lib/training/callbacks/model-checkpoint';
+import { formatCheckpointName } from '../../lib/training/callbacks/checkpoint-name';
+import { ModelCheckpoint } from '../../lib/training/callbacks/model-checkpoint';
 
 /** A trainer that only writes files. */
 function trainer(folder: string) {
@@ -22,6 +23,9 @@ function trainer(folder: string) {
   return { view: view as unknown as TrainerView, raw: view, epoch, files: () => fs.readdirSync(folder).sort() };
 }
 
+/** As main.py's default. */
+const filename = '{epoch:06}';
+
 describe('ModelCheckpoint', () => {
   let dirpath: string;
   beforeEach(() => {
@@ -30,7 +34,7 @@ describe('ModelCheckpoint', () => {
   afterEach(() => fs.rmSync(dirpath, { recursive: true }));
 
   it('keeps the best k by the metric, and the last', async () => {
-    const callback = new ModelCheckpoint({ dirpath, monitor: 'val/loss', save_top_k: 2, save_last: true });
+    const callback = new ModelCheckpoint({ dirpath, filename, monitor: 'val/loss', save_top_k: 2, save_last: true });
     const { epoch, files } = trainer(dirpath);
     for (const loss of [5, 3, 4, 9, 1]) await epoch(callback, { 'val/loss': loss });
     expect(files()).toEqual(['epoch=000001.ckpt', 'epoch=000004.ckpt', 'last.ckpt']);
@@ -39,21 +43,21 @@ describe('ModelCheckpoint', () => {
   });
 
   it('prefers large values in mode max, and never a NaN', async () => {
-    const callback = new ModelCheckpoint({ dirpath, monitor: 'acc', save_top_k: 1, mode: 'max' });
+    const callback = new ModelCheckpoint({ dirpath, filename, monitor: 'acc', save_top_k: 1, mode: 'max' });
     const { epoch, files } = trainer(dirpath);
     for (const acc of [0.1, 0.9, Number.NaN, 0.5]) await epoch(callback, { acc });
     expect(files()).toEqual(['epoch=000001.ckpt']);
   });
 
   it('keeps only the newest without a metric', async () => {
-    const callback = new ModelCheckpoint({ dirpath });
+    const callback = new ModelCheckpoint({ dirpath, filename });
     const { epoch, files } = trainer(dirpath);
     for (let i = 0; i < 3; i++) await epoch(callback);
     expect(files()).toEqual(['epoch=000002.ckpt']);
   });
 
   it('saves at every n-th epoch', async () => {
-    const callback = new ModelCheckpoint({ dirpath, every_n_epochs: 3, save_top_k: -1 });
+    const callback = new ModelCheckpoint({ dirpath, filename, every_n_epochs: 3, save_top_k: -1 });
     const { epoch, files } = trainer(dirpath);
     for (let i = 0; i < 7; i++) await epoch(callback);
     expect(files()).toEqual(['epoch=000002.ckpt', 'epoch=000005.ckpt']);
@@ -73,12 +77,12 @@ describe('ModelCheckpoint', () => {
   });
 
   it('takes up its list after a resume', async () => {
-    const options = { dirpath, monitor: 'val/loss', save_top_k: 1 };
+    const options = { dirpath, filename, monitor: 'val/loss', save_top_k: 1 };
     const first = new ModelCheckpoint(options);
     const { epoch, files } = trainer(dirpath);
     await epoch(first, { 'val/loss': 2 });
     const second = new ModelCheckpoint(options);
-    second.loadState(new Map(Object.entries(first.state())));
+    await second.loadState(new Map(Object.entries(first.state())));
     await epoch(second, { 'val/loss': 3 });
     expect(files()).toEqual(['epoch=000000.ckpt']);
     await epoch(second, { 'val/loss': 1 });
@@ -88,6 +92,9 @@ describe('ModelCheckpoint', () => {
   it('formats names as Lightning', () => {
     const values = { epoch: 3, step: 42, 'val/rec_loss': 0.12345 };
     expect(formatCheckpointName('{epoch:06}-{step:09}', values)).toBe('epoch=000003-step=000000042');
-    expect(formatCheckpointName('{epoch}-{val/rec_loss:.2f}', values)).toBe('epoch=3-val_rec_loss=0.12');
+    expect(formatCheckpointName('{epoch}-{val/rec_loss:.2f}', values)).toBe('epoch=3-val/rec_loss=0.12');
+    expect(formatCheckpointName('{epoch:02d}_{val/rec_loss:.1e}', values, { insertNames: false })).toBe('03_1.2e-01');
+    expect(formatCheckpointName('{missing:d}', values)).toBe('missing=0');
+    expect(() => formatCheckpointName('{epoch:x!}', values)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }));
   });
 });

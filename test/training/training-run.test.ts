@@ -25,6 +25,15 @@ async function train(options: TrainingRunOptions) {
   return { ...result, root: run.folder.root, last: path.join(run.folder.checkpoints, 'last.ckpt') };
 }
 
+const entriesOf = (root: string) => {
+  const text = fs.readFileSync(path.join(root, 'metrics.jsonl'), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+};
+const stepsOf = (root: string) => entriesOf(root).filter((entry) => 'lr' in entry);
+
 const digest = async (tensor: Tensor) =>
   createHash('sha1')
     .update((await tensor.data()) as Uint8Array)
@@ -93,11 +102,7 @@ describe('a run', () => {
       'project.yaml',
     ]);
     expect(fs.readdirSync(path.join(root, 'checkpoints')).sort()).toEqual(['epoch=000001.ckpt', 'last.ckpt']);
-    const lines = fs
-      .readFileSync(path.join(root, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((l) => JSON.parse(l));
+    const lines = stepsOf(root);
     expect(lines.map((l) => l.step)).toEqual([0, 1, 2, 3, 4]);
     expect(lines[0]).toMatchObject({
       epoch: 0,
@@ -119,11 +124,7 @@ describe('a run', () => {
     const base = tinyAutoencoder(images.root, { trainer: { accumulate_grad_batches: 2 } });
     const { root, globalStep } = await train({ base, maxSteps: 3, name: 'acc' });
     expect(globalStep).toBe(3);
-    const lines = fs
-      .readFileSync(path.join(root, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((l) => JSON.parse(l));
+    const lines = stepsOf(root);
     expect(lines.map((l) => [l.step, l.epoch, l.lr])).toEqual([
       [0, 0, 4e-4],
       [1, 0, 4e-4],
@@ -141,11 +142,7 @@ describe('a run', () => {
       'lightning.modelcheckpoint.params.save_top_k=2',
     ];
     const { root, metrics } = await train({ base: tinyAutoencoder(images.root), overrides, maxSteps: 12, name: 'val' });
-    const lines = fs
-      .readFileSync(path.join(root, 'metrics.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((l) => JSON.parse(l));
+    const lines = entriesOf(root);
     const validated = lines.filter((l) => 'val/rec_loss' in l);
     expect(validated.map((l) => l.epoch)).toEqual([0, 1, 2]);
     expect(metrics['val/rec_loss']).toBe(validated[2]['val/rec_loss']);

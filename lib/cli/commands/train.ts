@@ -2,28 +2,31 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import type { FitResult } from '../../training/trainer';
+import type { Metrics } from '../../training/metrics';
+import type { FitResult } from '../../training/trainer-options';
 import { TrainingRun, type TrainingRunOptions } from '../../training/training-run';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT, UsageError } from '../errors';
+import type { Output } from '../output';
 import { TrainDisplay } from '../train-progress';
+import { addTrainerFlags, trainerOverrides } from '../trainer-flags';
 import { withTrainingSignals } from '../training-signals';
-import { duration, integerFrom, pythonBoolean } from '../values';
+import { integerFrom, pythonBoolean } from '../values';
 
 interface TrainFlags {
   base?: string[];
-  train?: boolean;
+  train?: boolean | string;
+  test: boolean;
   resume?: string;
   name?: string;
   postfix?: string;
   logdir: string;
   seed: number;
   scale_lr: boolean;
+  debug?: boolean;
+  ema?: boolean;
   data?: string;
-  device: string;
-  maxSteps?: number;
-  maxTime?: number;
-  precision?: 'fp32' | 'bf16';
+  device?: string;
   vgg?: string;
   onNan: 'error' | 'skip';
   onBadFile: 'error' | 'skip';
@@ -34,18 +37,23 @@ export const train: CommandDefinition = {
     command
       .argument('[key=value...]', 'overrides of config values, such as model.params.embed_dim=4')
       .option('-b, --base <config...>', 'config files, merged from left to right')
-      .option('-t, --train [bool]', 'train (without it the config is only checked)', pythonBoolean)
-      .option('-r, --resume <path>', 'go on with a log folder or with a checkpoint in one')
+      .option('-t, --train [bool]', 'train (without it the config is only checked)', trainOrOverride)
+      .option('--no-test', 'no test after training (there is one when the config has test data)')
+      .option('-r, --resume <path>', 'go on with a log folder or with a checkpoint')
       .option('-n, --name <name>', "name of the log folder (default: the first config's)")
       .option('-f, --postfix <text>', 'end of the name of the log folder')
       .option('-l, --logdir <dir>', 'parent of the log folder', 'logs')
       .option('-s, --seed <n>', 'seed of everything random', integerFrom(0), 23)
+      .option(
+        '-d, --debug [bool]',
+        'move the log folder to debug_runs at the end, show stacks of errors',
+        pythonBoolean,
+      )
       .option('--scale_lr [bool]', 'learning rate = base rate x batch size x accumulated batches', pythonBoolean, true)
+      .option('--ema', 'keep a moving average of the weights (default: as the config says)')
+      .option('--no-ema', 'train without a moving average')
       .option('--data <dir>', 'folder of images (sub-folders are classes) in place of the data section')
-      .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
-      .option('--max-steps <n>', 'optimizer steps to train at most', integerFrom(1))
-      .option('--max-time <time>', 'time to train at most, such as 90s, 10m or 2h', duration)
-      .addOption(new Option('--precision <type>', 'number format of the computation').choices(['fp32', 'bf16']))
+      .option('--device <device>', 'cpu, cuda or cuda:N (default: what --gpus names, or cpu)')
       .option('--vgg <file>', "torchvision's VGG16 weights for the perceptual loss (default: of ldm download lpips)")
       .addOption(
         new Option('--on-nan <action>', 'when a loss is not finite: stop, or leave the step out')
@@ -57,15 +65,27 @@ export const train: CommandDefinition = {
           .choices(['skip', 'error'])
           .default('skip'),
       )
+      // main.py has it, and does not use it either.
+      .addOption(new Option('-p, --project <name>').hideHelp());
+    addTrainerFlags(command);
+    command
       .addHelpText(
         'after',
-        '\nExample:\n  ldm train -b models/configs/autoencoder/autoencoder_kl_32x32x4.yaml -t --data photos',
+        '\nExamples:\n' +
+          '  ldm train -b models/configs/autoencoder/autoencoder_kl_32x32x4.yaml -t --data photos\n' +
+          '  ldm train -b my.yaml -t --gpus 0, --max_epochs 50 model.params.embed_dim=8\n' +
+          '  ldm train -t -r logs/2026-01-31T12-00-00_my',
       )
       .action(async (words: string[], flags: TrainFlags) => {
-        process.exitCode = await run(command, optionsOf(words, flags), flags.train ?? false);
+        process.exitCode = await run(command, optionsOf(words, flags), flags);
       });
   },
 };
+
+/** An override behind a lone -t is no value of it. */
+function trainOrOverride(text: string): boolean | string {
+  return text.includes('=') ? text : pythonBoolean(text);
+}
 
 /** `-b` takes all words behind it; those with '=' that are no files are overrides. */
 function optionsOf(words: readonly string[], flags: TrainFlags): TrainingRunOptions {
@@ -75,68 +95,85 @@ function optionsOf(words: readonly string[], flags: TrainFlags): TrainingRunOpti
   if (stray !== undefined) throw new UsageError(`Expected an override key=value but found '${stray}'.`);
   if (given.length === 0 && flags.resume === undefined)
     throw new UsageError('Give a config with -b FILE, or a log folder with -r DIR.');
-  if (flags.name && flags.resume) throw new UsageError('-n/--name and -r/--resume exclude each other.');
-  const { base: _, train: __, scale_lr, ...rest } = flags;
+  if (flags.name && flags.resume)
+    throw new UsageError(
+      '-n/--name and -r/--resume exclude each other. To go on in a new log folder use --resume_from_checkpoint FILE.',
+    );
+  const { name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume } = flags;
+  const behindTrain = typeof flags.train === 'string' ? [flags.train] : [];
   return {
-    ...rest,
+    ...{ name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume },
     base: given.filter((word) => !isOverride(word)),
-    overrides: [...given.filter(isOverride), ...words],
-    scaleLr: scale_lr,
+    overrides: [...given.filter(isOverride), ...behindTrain, ...words, ...trainerOverrides({ ...flags })],
+    scaleLr: flags.scale_lr,
   };
 }
 
-async function run(command: Command, options: TrainingRunOptions, fit: boolean): Promise<number> {
+async function run(command: Command, options: TrainingRunOptions, flags: TrainFlags): Promise<number> {
   const output = outputOf(command);
-  return withTrainingSignals(output, async (watch) => {
-    let display: TrainDisplay | undefined;
-    const tell = (text: string) => (display ? display.note(text) : output.note(text));
-    using training = await TrainingRun.prepare({
-      ...options,
-      onInfo: tell,
-      onSkip: (name, error, skipped) => output.warn(`${error.message} Skipped (${skipped} so far): ${name}`),
-      onProgress: (progress) => display?.update(progress),
+  const fit = flags.train !== undefined && flags.train !== false;
+  try {
+    return await withTrainingSignals(output, async (watch) => {
+      let display: TrainDisplay | undefined;
+      const tell = (text: string) => (display ? display.note(text) : output.note(text));
+      using training = await TrainingRun.prepare({
+        ...options,
+        onInfo: tell,
+        onSkip: (name, error, skipped) => output.warn(`${error.message} Skipped (${skipped} so far): ${name}`),
+        onProgress: (progress) => display?.update(progress),
+      });
+      output.note(training.description);
+      const test = flags.test && training.hasTest;
+      // As main.py: without -t there is still the test, which says something only of trained weights.
+      if (!fit && !(test && options.resume !== undefined)) {
+        output.note('The config is right. Add -t to train.');
+        return EXIT.ok;
+      }
+      watch(training.trainer);
+      let result: FitResult | undefined;
+      let metrics: Metrics | undefined;
+      try {
+        if (fit) {
+          display = new TrainDisplay(output, { label: 'training', images: training.imagesPerStep });
+          result = await training.fit();
+          display.end();
+          display = undefined;
+        }
+        if (test && result?.reason !== 'interrupted') metrics = await training.test();
+      } finally {
+        display?.end();
+        watch(undefined);
+        training.finish();
+      }
+      report(output, training, result, metrics);
+      return result?.reason === 'interrupted' ? EXIT.interrupted : EXIT.ok;
     });
-    output.note(training.description);
-    if (!fit) {
-      output.note('The config is right. Add -t to train.');
-      return EXIT.ok;
-    }
-    display = new TrainDisplay(output, { label: 'training', images: training.imagesPerStep });
-    watch(training.trainer);
-    let result: FitResult;
-    try {
-      result = await training.fit();
-    } finally {
-      display.end();
-      watch(undefined);
-    }
-    const checkpoint = path.join(training.folder.checkpoints, 'last.ckpt');
-    report(output, training, result, checkpoint);
-    return result.reason === 'interrupted' ? EXIT.interrupted : EXIT.ok;
-  });
+  } catch (error) {
+    if (flags.debug && error instanceof Error) output.note(error.stack ?? '');
+    throw error;
+  }
 }
 
-function report(
-  output: ReturnType<typeof outputOf>,
-  training: TrainingRun,
-  result: FitResult,
-  checkpoint: string,
-): void {
+function report(output: Output, training: TrainingRun, result: FitResult | undefined, test: Metrics | undefined): void {
   const skipped = training.skippedImages;
   if (skipped.length > 0)
     output.note(`${skipped.length} image${skipped.length > 1 ? 's' : ''} could not be read: ${skipped.join(', ')}`);
-  if (result.reason === 'interrupted') output.note(`Go on with: ldm train -t --resume ${training.folder.root}`);
+  if (result?.reason === 'interrupted') output.note(`Go on with: ldm train -t --resume ${training.folder.root}`);
+  const file = path.join(training.folder.checkpoints, 'last.ckpt');
+  const checkpoint = result && fs.existsSync(file) ? file : null;
+  const lines = test ? Object.entries(test).map(([name, value]) => `${name} ${value.toPrecision(6)}`) : [];
+  if (result) lines.push(`${result.globalStep} steps${checkpoint ? `; checkpoint: ${checkpoint}` : ''}`);
   output.result(
     {
-      reason: result.reason,
+      reason: result?.reason ?? 'test',
       logdir: training.folder.root,
       checkpoint,
-      global_step: result.globalStep,
-      epoch: result.epoch,
-      metrics: result.metrics,
+      global_step: result?.globalStep ?? training.trainer.status.globalStep,
+      epoch: result?.epoch ?? training.trainer.status.epoch,
+      metrics: { ...result?.metrics, ...test },
       skipped_images: skipped,
-      skipped_steps: result.skippedSteps,
+      skipped_steps: result?.skippedSteps ?? 0,
     },
-    () => `${result.globalStep} steps; checkpoint: ${checkpoint}`,
+    () => lines.join('\n'),
   );
 }

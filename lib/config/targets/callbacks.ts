@@ -45,6 +45,7 @@ const learningRateMonitor = options({
   logging_interval: oneOf('step', 'epoch').nullable().default(null),
   log_momentum: flag().default(false),
 });
+export type LearningRateMonitorParams = z.output<typeof learningRateMonitor>;
 const testTubeLogger = options({
   save_dir: text(),
   name: text().default('default'),
@@ -54,6 +55,16 @@ const testTubeLogger = options({
   create_git_tag: flag().default(false),
   log_graph: flag().default(false),
   prefix: text().default(''),
+});
+const fileLogger = options({
+  save_dir: text(),
+  name: text().nullable().default('default'),
+  version: either('an integer or text', integer(0), text()).nullable().default(null),
+  prefix: text().default(''),
+  log_graph: flag().default(false),
+  default_hp_metric: flag().default(true),
+  sub_dir: text().nullable().default(null),
+  flush_logs_every_n_steps: integer(1).default(100),
 });
 const wandbLogger = options({
   name: text().nullable().default(null),
@@ -76,8 +87,9 @@ const earlyStopping = options({
   check_finite: flag().default(true),
   stopping_threshold: number().nullable().default(null),
   divergence_threshold: number().nullable().default(null),
-  check_on_train_epoch_end: flag().default(false),
+  check_on_train_epoch_end: flag().default(true),
 });
+export type EarlyStoppingParams = z.output<typeof earlyStopping>;
 
 const callback = { family: 'callback' } as const;
 registerTarget('main.ImageLogger', imageLogger, callback);
@@ -90,4 +102,6 @@ registerTarget('pytorch_lightning.callbacks.LearningRateMonitor', learningRateMo
 registerTarget('pytorch_lightning.callbacks.ModelCheckpoint', modelCheckpoint, callback);
 registerTarget('pytorch_lightning.callbacks.EarlyStopping', earlyStopping, callback);
 registerTarget('pytorch_lightning.loggers.TestTubeLogger', testTubeLogger, { family: 'logger' });
+registerTarget('pytorch_lightning.loggers.CSVLogger', fileLogger, { family: 'logger' });
+registerTarget('pytorch_lightning.loggers.TensorBoardLogger', fileLogger, { family: 'logger' });
 registerTarget('pytorch_lightning.loggers.WandbLogger', wandbLogger, { family: 'logger' });
