@@ -1,4 +1,5 @@
 /** Every preprocessor makes itself known when it is imported; a new file is one line here. */
+import './annotated-objects';
 import './image-paths';
 import './lsun';
 import './segmentation';

@@ -1,4 +1,6 @@
 /** Every file of data sets registers itself when it is imported; a new file is one line here. */
+import './annotated-objects-coco';
+import './annotated-objects-open-images';
 import './base';
 import './coco';
 import './custom';

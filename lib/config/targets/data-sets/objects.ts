@@ -41,6 +41,9 @@ const openImages = options({
   /** Tell in the class tokens whether an object is occluded, a depiction, or seen from inside. */
   use_additional_parameters: flag(),
 });
+const common = options(shape);
+/** What the sets of objects have in common. */
+export type AnnotatedObjectsParams = z.output<typeof common>;
 export type AnnotatedObjectsCocoParams = z.output<typeof coco>;
 export type AnnotatedObjectsOpenImagesParams = z.output<typeof openImages>;
 dataSets(['taming.data.annotated_objects_coco'], ['AnnotatedObjectsCoco'], coco);
