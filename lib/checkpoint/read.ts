@@ -15,6 +15,11 @@ export interface ReadOptions {
    * second per GB from a warm disk. Default true.
    */
   verify?: boolean;
+  /**
+   * Take the weights of a TorchScript program, as OpenAI's CLIP comes; its code is not looked at. Default false: such a
+   * file is refused.
+   */
+  torchScript?: boolean;
 }
 
 /**
@@ -28,17 +33,18 @@ export async function readCheckpoint(file: string, options: ReadOptions = {}): P
   const { head, size } = await readHead(full);
   const mappings = new Mappings(size);
   try {
-    return await open(full, head, mappings, options.verify ?? true);
+    return await open(full, head, mappings, options);
   } catch (error) {
     mappings.dispose();
     throw error;
   }
 }
 
-async function open(file: string, head: Buffer, mappings: Mappings, verify: boolean): Promise<Checkpoint> {
+async function open(file: string, head: Buffer, mappings: Mappings, options: ReadOptions): Promise<Checkpoint> {
   if (head.length === 0) throw damaged(file, 'is empty');
   if (head.subarray(0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'))) {
-    const { root, skipped } = await readTorchZip(file, mappings, verify);
+    const { verify = true, torchScript = false } = options;
+    const { root, skipped } = await readTorchZip(file, mappings, { verify, torchScript });
     return new OpenedCheckpoint(file, 'torch-zip', root, mappings, [...skipped]);
   }
   if (isSafetensors(head)) {

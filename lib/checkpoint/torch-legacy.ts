@@ -58,7 +58,7 @@ function readStream(file: string, source: FileSource, mappings: Mappings): Torch
     return { dtype: storage.dtype, numel: storage.numel, location };
   };
   const budget = new Budget();
-  const next = () => readTorchPickle(source, file, mappings, find, skipped, budget);
+  const next = () => readTorchPickle(source, { file, mappings, find, skipped }, budget);
 
   if (next() !== MAGIC) throw damaged(file, 'is a pickle but no checkpoint of torch.save');
   const protocol = next();

@@ -60,20 +60,26 @@ export interface StorageRequest {
 /** Finds the storage in the container, or throws ERR_CHECKPOINT. Called for each mention. */
 export type StorageFinder = (request: StorageRequest) => Storage;
 
-/** Reads one pickle of torch.save. `skipped` collects the classes that were skipped. */
-export function readTorchPickle(
-  source: ByteSource,
-  file: string,
-  mappings: Mappings,
-  find: StorageFinder,
-  skipped: Set<string>,
-  budget?: Budget,
-): Pickled {
+/** What is around a pickle: the file, how its storages are found, and where skipped classes are noted. */
+export interface PickleFile {
+  file: string;
+  mappings: Mappings;
+  find: StorageFinder;
+  skipped: Set<string>;
+}
+
+/** Reads one pickle of torch.save. */
+export function readTorchPickle(source: ByteSource, around: PickleFile, budget?: Budget): Pickled {
+  return readPickle(source, around.file, torchWorld(around), budget);
+}
+
+/** What names mean in a pickle of torch.save. */
+export function torchWorld({ file, mappings, find, skipped }: PickleFile): PickleWorld {
   const note = (value: Pickled): Pickled => {
     if (value instanceof Skipped && !(value instanceof StorageType)) skipped.add(value.className);
     return value;
   };
-  const world: PickleWorld = {
+  return {
     global(module, name) {
       const storage = /^torch(\.(cuda|storage))?$/.test(module) && Object.hasOwn(STORAGE_TYPES, name);
       if (storage) return new StorageType(module, name, STORAGE_TYPES[name]);
@@ -86,6 +92,10 @@ export function readTorchPickle(
     persistent: (id) => resolvePersistent(id, find),
     build: buildKnown,
   };
+}
+
+/** Runs the machine; what it refuses is an error of the file. */
+export function readPickle(source: ByteSource, file: string, world: PickleWorld, budget?: Budget): Pickled {
   try {
     return unpickle(source, world, budget);
   } catch (error) {

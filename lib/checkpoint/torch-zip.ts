@@ -10,6 +10,7 @@ import { damaged } from './errors';
 import { ITEM_SIZE, type Mappings, type Storage } from './mapped-tensor';
 import type { Pickled } from './pickle-machine';
 import { readTorchPickle, type StorageRequest } from './torch-pickle';
+import { readScriptWeights } from './torch-script';
 import { type ZipEntry, ZipReader } from './zip-reader';
 
 /** Longest data.pkl that is accepted; those of the largest models have a few MB. */
@@ -27,14 +28,20 @@ export interface TorchFile {
   skipped: Set<string>;
 }
 
-/**
- * Reads and checks a zip checkpoint.
- * @param verify check the CRC-32 of every storage (reads the whole file once, in pieces)
- */
-export async function readTorchZip(file: string, mappings: Mappings, verify: boolean): Promise<TorchFile> {
+export interface ZipOptions {
+  /** Check the CRC-32 of every storage (reads the whole file once, in pieces). */
+  verify: boolean;
+  /** Accept TorchScript programs and take their weights. */
+  torchScript: boolean;
+}
+
+/** Reads and checks a zip checkpoint. */
+export async function readTorchZip(file: string, mappings: Mappings, options: ZipOptions): Promise<TorchFile> {
   const zip = ZipReader.open(file);
   try {
-    const folder = findFolder(zip);
+    const { folder, script } = findFolder(zip);
+    if (script && !options.torchScript)
+      throw damaged(zip.file, 'is a TorchScript program, not a checkpoint; save its state_dict() instead');
     const bigEndian = await isBigEndian(zip, folder);
     const used = new Map<string, { entry: ZipEntry; file: string; byteOffset: number }>();
     const find = (request: StorageRequest): Storage => {
@@ -54,29 +61,29 @@ export async function readTorchZip(file: string, mappings: Mappings, verify: boo
     };
     const skipped = new Set<string>();
     const pickle = await zip.readAll(zip.entries.get(`${folder}data.pkl`)!, LONGEST_PICKLE);
-    const root = readTorchPickle(new BufferSource(pickle), file, mappings, find, skipped);
+    const read = script ? readScriptWeights : readTorchPickle;
+    const root = read(new BufferSource(pickle), { file, mappings, find, skipped });
     const places = [...used.values()];
     await inflate(
       zip,
       places.filter((p) => p.entry.deflated),
       mappings,
     );
-    if (verify) for (const { entry } of places) if (!entry.deflated) await zip.stream(entry, () => {});
+    if (options.verify) for (const { entry } of places) if (!entry.deflated) await zip.stream(entry, () => {});
     return { root, skipped };
   } finally {
     zip.close();
   }
 }
 
-function findFolder(zip: ZipReader): string {
+function findFolder(zip: ZipReader): { folder: string; script: boolean } {
   const names = [...zip.entries.keys()];
   const pickles = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
-  if (names.some((name) => /^([^/]+\/)?constants\.pkl$/.test(name)))
-    throw damaged(zip.file, 'is a TorchScript program, not a checkpoint; save its state_dict() instead');
   if (pickles.length === 0)
     throw damaged(zip.file, 'is a zip archive without data.pkl, so it was not written by torch.save');
   if (pickles.length > 1) throw damaged(zip.file, `holds several checkpoints: ${pickles.slice(0, 3).join(', ')}`);
-  return pickles[0].slice(0, -'data.pkl'.length);
+  const folder = pickles[0].slice(0, -'data.pkl'.length);
+  return { folder, script: zip.entries.has(`${folder}constants.pkl`) };
 }
 
 async function isBigEndian(zip: ZipReader, folder: string): Promise<boolean> {
