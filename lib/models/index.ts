@@ -3,6 +3,7 @@ export * from './autoencoder-kl';
 export * from './bert-embedder';
 export * from './class-embedder';
 export * from './clip';
+export * from './clip-files';
 export * from './ddpm';
 export * from './diagonal-gaussian-distribution';
 export * from './encoder-unet-model';
