@@ -43,6 +43,35 @@ export function tinyAutoencoder(root: string, lightning: ConfigMap = {}): Config
   });
 }
 
+/** A config of VQModel with EMA, resized batches, a learning-rate schedule, use of the codebook; without LPIPS. */
+export function tinyVqModel(root: string, lightning: ConfigMap = {}): Config {
+  return Config.from({
+    model: {
+      base_learning_rate: 1e-4,
+      target: 'ldm.models.autoencoder.VQModel',
+      params: {
+        embed_dim: 2,
+        n_embed: 8,
+        monitor: 'val/rec_loss',
+        use_ema: true,
+        lr_g_factor: 2,
+        batch_resize_range: [8, SIZE],
+        scheduler_config: {
+          target: 'ldm.lr_scheduler.LambdaLinearScheduler',
+          params: { warm_up_steps: [3], cycle_lengths: [100], f_start: [0.1], f_max: [1], f_min: [0.5] },
+        },
+        ddconfig: { ...ddconfig, double_z: false },
+        lossconfig: {
+          target: 'ldm.modules.losses.vqperceptual.VQLPIPSWithDiscriminator',
+          params: { disc_start: 1, disc_num_layers: 0, disc_ndf: 8, perceptual_weight: 0, n_classes: 8 },
+        },
+      },
+    },
+    data: folderSection(root),
+    lightning,
+  });
+}
+
 /** A config of LatentDiffusion with classes, dropout, EMA and a learning-rate schedule. */
 export function tinyLatentDiffusion(root: string, lightning: ConfigMap = {}): Config {
   return Config.from({

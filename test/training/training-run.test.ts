@@ -6,7 +6,7 @@ import { readCheckpoint } from '../../lib/checkpoint';
 import type { Tensor } from '../../lib/tensor';
 import { TrainingRun, type TrainingRunOptions } from '../../lib/training/training-run';
 import type { TestFolder } from '../data/folders';
-import { temporary, tinyAutoencoder, tinyImages, tinyLatentDiffusion } from './tiny';
+import { temporary, tinyAutoencoder, tinyImages, tinyLatentDiffusion, tinyVqModel } from './tiny';
 
 let images: TestFolder;
 let logdir: string;
@@ -56,6 +56,7 @@ async function contents(file: string): Promise<Map<string, unknown>> {
 
 describe.each<[string, typeof tinyAutoencoder]>([
   ['AutoencoderKL with its discriminator', tinyAutoencoder],
+  ['VQModel with EMA, resized batches and schedule', tinyVqModel],
   ['LatentDiffusion with EMA and schedule', tinyLatentDiffusion],
 ])('%s', (_, config) => {
   it('resumes exactly: 6 steps are 3 steps and 3 more, in the middle of an epoch', async () => {
@@ -70,6 +71,7 @@ describe.each<[string, typeof tinyAutoencoder]>([
               plot_progressive_rows: false,
               quantize_denoised: false,
               ddim_steps: 2,
+              plot_ema: true,
             },
           },
         },
@@ -130,6 +132,24 @@ describe('a run', () => {
       [1, 0, 4e-4],
       [2, 1, 4e-4],
     ]);
+  });
+
+  it('gives each optimizer its rate, and its schedule in the checkpoint', async () => {
+    const { root, last } = await train({ base: tinyVqModel(images.root), maxSteps: 2, name: 'rates' });
+    const lines = fs.readFileSync(path.join(root, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    // Of the autoencoder: base 1e-4, batches of 2, lr_g_factor 2; the warm-up begins at 0.1.
+    expect(JSON.parse(lines[0]).lr).toBeCloseTo(0.4e-4, 12);
+    using checkpoint = await readCheckpoint(last);
+    const rates = checkpoint.optimizerStates.map(({ param_groups: [group] }) => group.lr as number);
+    expect(rates[0] / rates[1]).toBeCloseTo(2, 12);
+    const schedulers = checkpoint.extra.get('lr_schedulers') as ReadonlyMap<string, unknown>[];
+    expect(schedulers.map((s) => [s.get('base_lrs'), s.get('last_epoch'), s.get('_step_count')])).toEqual([
+      [[4e-4], 2, 3],
+      [[2e-4], 2, 3],
+    ]);
+    const none = await train({ base: tinyAutoencoder(images.root), maxSteps: 1, name: 'none' });
+    using plain = await readCheckpoint(none.last);
+    expect(plain.extra.get('lr_schedulers')).toEqual([]);
   });
 
   it('validates after each epoch and keeps the best checkpoints by the monitor', async () => {
