@@ -105,10 +105,10 @@ export class MappedTensor implements FileTensor {
     return this.shape.reduce((a, b) => a * b, 1) * ITEM_SIZE[this.dtype];
   }
   tensor(): Tensor {
-    this.#handle ??= this.mappings.own(this.#open());
+    this.#handle ??= this.mappings.own(this.open());
     return this.#handle;
   }
-  #open(): Tensor {
+  open(): Tensor {
     const complex = this.dtype === 'complex64';
     const parts = complex ? 2 : 1;
     const dtype: DType = this.dtype === 'complex64' ? 'float32' : this.dtype;

@@ -4,8 +4,10 @@
  */
 import { types } from 'node:util';
 import { LdmError } from '../errors';
-import { type DType, Tensor } from '../tensor';
+import { Tensor } from '../tensor';
 import { contiguousStrides } from './mapped-tensor';
+import { recipeOf, TensorRecipe } from './tensor-recipe';
+import type { CheckpointDType } from './types';
 
 /** A Python float, also where the number is integral: `lr=1.0` must not become an int. */
 export class PyFloat {
@@ -32,6 +34,7 @@ export type Picklable =
   | bigint
   | string
   | Tensor
+  | TensorRecipe
   | PyFloat
   | PyTuple
   | PyOrderedDict
@@ -39,7 +42,7 @@ export type Picklable =
   | ReadonlyMap<string | number, Picklable>
   | { readonly [key: string]: Picklable };
 
-const STORAGES: Record<DType, string> = {
+const STORAGES: Record<CheckpointDType, string> = {
   float64: 'DoubleStorage',
   float32: 'FloatStorage',
   float16: 'HalfStorage',
@@ -50,20 +53,30 @@ const STORAGES: Record<DType, string> = {
   int8: 'CharStorage',
   uint8: 'ByteStorage',
   bool: 'BoolStorage',
+  complex64: 'ComplexFloatStorage',
 };
 
 /** Dictionaries nested deeper than this are a mistake. */
 const DEEPEST = 64;
 
-/** A pickle and the tensors that it refers to as storages "0", "1", ... in this order. */
-export function pickle(value: Picklable): { data: Buffer; tensors: Tensor[] } {
+/** A pickle and the tensors that it refers to as storages "0", "1", ... in this order, with the keys that led to them. */
+export function pickle(value: Picklable): { data: Buffer; tensors: NamedRecipe[] } {
   const writer = new Writer();
   writer.value(value, 0);
   return { data: writer.finish(), tensors: writer.tensors };
 }
 
+/** A tensor of a pickle. */
+export interface NamedRecipe {
+  /** Its key in the dictionary that it stands in. */
+  name: string;
+  recipe: TensorRecipe;
+}
+
 class Writer {
-  readonly tensors: Tensor[] = [];
+  readonly tensors: NamedRecipe[] = [];
+  /** Storages of tensors that appear more than once. */
+  readonly #storages = new Map<object, number>();
   readonly #parts: Buffer[] = [Buffer.from([0x80, 2])];
   readonly #memo = new Map<string, number>();
 
@@ -72,14 +85,16 @@ class Writer {
     return Buffer.concat(this.#parts);
   }
 
-  value(value: Picklable, depth: number): void {
+  /** @param key of the value in its dictionary */
+  value(value: Picklable, depth: number, key = ''): void {
     if (depth > DEEPEST) throw new LdmError('ERR_INVALID_ARGUMENT', 'Expected values that are nested less deeply');
     if (value === null) this.#code('N');
     else if (typeof value === 'boolean') this.#code(value ? '\x88' : '\x89');
     else if (typeof value === 'number') Number.isSafeInteger(value) ? this.#integer(value) : this.#float(value);
     else if (typeof value === 'bigint') this.#integer(value);
     else if (typeof value === 'string') this.#text(value);
-    else if (value instanceof Tensor) this.#tensor(value);
+    else if (value instanceof Tensor) this.#tensor(recipeOf(value), key);
+    else if (value instanceof TensorRecipe) this.#tensor(value, key);
     else if (value instanceof PyFloat) this.#float(value.value);
     else if (value instanceof PyTuple) this.#tuple(value.items, depth);
     else if (value instanceof PyOrderedDict) {
@@ -109,7 +124,7 @@ class Writer {
     this.#marked(() => {
       for (const [key, item] of entries) {
         this.value(key, depth + 1);
-        this.value(item, depth + 1);
+        this.value(item, depth + 1, String(key));
       }
     }, 'u');
   }
@@ -124,20 +139,22 @@ class Writer {
   }
 
   /** torch._utils._rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict()): always row-major. */
-  #tensor(tensor: Tensor): void {
-    const key = String(this.tensors.push(tensor) - 1);
+  #tensor(recipe: TensorRecipe, name: string): void {
+    const known = recipe.origin && this.#storages.get(recipe.origin);
+    const index = known ?? this.tensors.push({ name, recipe }) - 1;
+    if (recipe.origin) this.#storages.set(recipe.origin, index);
     this.#global('torch._utils', '_rebuild_tensor_v2');
     this.#code('(');
     this.#code('(');
     this.#text('storage');
-    this.#global('torch', STORAGES[tensor.dtype]);
-    this.#text(key);
+    this.#global('torch', STORAGES[recipe.dtype]);
+    this.#text(String(index));
     this.#text('cpu');
-    this.#integer(tensor.numel);
+    this.#integer(recipe.numel);
     this.#code('tQ');
     this.#integer(0);
-    this.#tuple(tensor.shape, 0);
-    this.#tuple(contiguousStrides(tensor.shape), 0);
+    this.#tuple(recipe.shape, 0);
+    this.#tuple(contiguousStrides(recipe.shape), 0);
     this.#code('\x89');
     this.#global('collections', 'OrderedDict');
     this.#code(')RtR');

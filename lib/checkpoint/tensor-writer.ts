@@ -3,8 +3,8 @@ import type fs from 'node:fs';
 import { LdmError } from '../errors';
 import { toLdmError } from '../job';
 import { native } from '../native';
-import type { Tensor } from '../tensor';
 import { ITEM_SIZE } from './mapped-tensor';
+import type { TensorRecipe } from './tensor-recipe';
 
 export class TensorWriter {
   position = 0;
@@ -25,20 +25,24 @@ export class TensorWriter {
       at += (await this.handle.write(data, at, data.length - at, position + at)).bytesWritten;
   }
   /** Appends a tensor's elements in row-major order. Rejects with ERR_ABORTED between tensors. */
-  async tensor(tensor: Tensor): Promise<{ crc32: number }> {
+  async tensor(recipe: TensorRecipe): Promise<{ crc32: number; overflowed: number }> {
     if (this.signal?.aborted)
       throw new LdmError('ERR_ABORTED', 'The operation was aborted', { cause: this.signal.reason });
+    const dtype = recipe.dtype === 'complex64' ? null : recipe.dtype;
     try {
-      const { bytes, crc32 } = await native().write(this.handle.fd, tensor.native);
+      using made = recipe.make();
+      const { bytes, crc32, overflowed } = await native().write(this.handle.fd, made.tensor.native, dtype);
       this.position += bytes;
-      return { crc32 };
+      if (bytes !== bytesOfRecipe(recipe))
+        throw new LdmError('ERR_INVALID_ARGUMENT', `Expected ${bytesOfRecipe(recipe)} bytes but wrote ${bytes}`);
+      return { crc32, overflowed };
     } catch (error) {
       throw toLdmError(error);
     }
   }
 }
 
-/** Bytes of a tensor's elements. */
-export function bytesOfTensor(tensor: Tensor): number {
-  return tensor.numel * ITEM_SIZE[tensor.dtype];
+/** Bytes of the elements that a recipe gives. */
+export function bytesOfRecipe(recipe: TensorRecipe): number {
+  return recipe.numel * ITEM_SIZE[recipe.dtype];
 }

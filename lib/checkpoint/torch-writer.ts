@@ -5,6 +5,7 @@ import { Tensor } from '../tensor';
 import { writeAtomically } from './atomic';
 import { type Picklable, PyFloat, PyOrderedDict, PyTuple, pickle } from './pickle-writer';
 import type { WriteOptions } from './safetensors-writer';
+import { TensorRecipe } from './tensor-recipe';
 import { TensorWriter } from './tensor-writer';
 import { ZipWriter } from './zip-writer';
 
@@ -30,7 +31,7 @@ const ORDER = [
  */
 export interface CheckpointContent {
   /** Parameters and buffers in the model's order. */
-  state_dict: ReadonlyMap<string, Tensor>;
+  state_dict: ReadonlyMap<string, Tensor | TensorRecipe>;
   /** Of the epoch to be run next. */
   epoch?: number;
   /** Steps done. */
@@ -56,7 +57,10 @@ export async function writeTorchFile(file: string, value: Picklable, options: Wr
     const zip = new ZipWriter(writer);
     await zip.add(`${FOLDER}/data.pkl`, data);
     await zip.add(`${FOLDER}/byteorder`, Buffer.from('little'));
-    for (let i = 0; i < tensors.length; i++) await zip.addTensor(`${FOLDER}/data/${i}`, tensors[i]);
+    for (const [i, { name, recipe }] of tensors.entries()) {
+      const { overflowed } = await zip.addTensor(`${FOLDER}/data/${i}`, recipe);
+      options.onTensor?.(name, overflowed);
+    }
     await zip.add(`${FOLDER}/version`, Buffer.from('3\n'));
     await zip.finish();
   });
@@ -79,13 +83,13 @@ export async function writeCheckpoint(
     const value = all[key];
     if (value === undefined) continue;
     const ordered = key === 'state_dict' && types.isMap(value);
-    top.set(key, ordered ? stateDictOf(value as Map<string, Tensor>) : typed(value, key, 0));
+    top.set(key, ordered ? stateDictOf(value as Map<string, Tensor | TensorRecipe>) : typed(value, key, 0));
   }
   await writeTorchFile(file, top, options);
 }
 
 /** A state_dict with the `_metadata` that torch keeps with it: the version of every module, parents first. */
-function stateDictOf(state: ReadonlyMap<string, Tensor>): PyOrderedDict {
+function stateDictOf(state: ReadonlyMap<string, Tensor | TensorRecipe>): PyOrderedDict {
   const versions = new Map<string, Picklable>([['', new Map([['version', 1]])]]);
   for (const key of state.keys()) {
     const path = key.split('.').slice(0, -1);
@@ -102,6 +106,9 @@ function stateDictOf(state: ReadonlyMap<string, Tensor>): PyOrderedDict {
 /** Fields that Python holds as floats also where the number is integral; JavaScript cannot tell 1.0 from 1. */
 const FLOATS = new Set('lr initial_lr eps weight_decay momentum dampening base_lrs _last_lr'.split(' '));
 
+/** Values that say themselves what they are in Python. */
+const TYPED = [Tensor, TensorRecipe, PyFloat, PyTuple, PyOrderedDict];
+
 /** Gives values the Python types that torch expects under their names; optimizer states are indexed by integers. */
 function typed(value: unknown, key: string, depth: number): Picklable {
   if (depth > 64)
@@ -111,8 +118,7 @@ function typed(value: unknown, key: string, depth: number): Picklable {
     if (key === 'betas') return new PyTuple(value.map((v) => new PyFloat(v)));
     return value.map((item) => typed(item, key, depth + 1));
   }
-  const isTyped = value instanceof Tensor || value instanceof PyFloat || value instanceof PyTuple;
-  if (value === null || typeof value !== 'object' || isTyped || value instanceof PyOrderedDict)
+  if (value === null || typeof value !== 'object' || TYPED.some((cls) => value instanceof cls))
     return value as Picklable;
   const entries: [unknown, unknown][] = types.isMap(value) ? [...value] : Object.entries(value);
   return new Map(

@@ -19,6 +19,8 @@ export interface FileTensor {
   readonly bytes: number;
   /** A handle that views the file; always the same one. The checkpoint owns it. */
   tensor(): Tensor;
+  /** A handle of its own, which the caller disposes of: that gives the memory of its data back. */
+  open(): Tensor;
 }
 
 /** Stands for an object of a class that is not known: nothing of it was executed. */

@@ -3,8 +3,8 @@
  * multiples of 64 bytes, and zip64 records where sizes or offsets need them.
  */
 import { crc32 } from 'node:zlib';
-import type { Tensor } from '../tensor';
-import { bytesOfTensor, type TensorWriter } from './tensor-writer';
+import type { TensorRecipe } from './tensor-recipe';
+import { bytesOfRecipe, type TensorWriter } from './tensor-writer';
 
 const ALIGNMENT = 64;
 const WIDE = 0xffffffff;
@@ -30,13 +30,15 @@ export class ZipWriter {
     this.#entries.push(entry);
   }
   /** Adds a tensor's elements. The checksum is known afterwards and written into the header then. */
-  async addTensor(name: string, tensor: Tensor): Promise<void> {
-    const entry = await this.#begin(name, bytesOfTensor(tensor), 0);
-    if (entry.size > 0) entry.crc = (await this.writer.tensor(tensor)).crc32;
+  async addTensor(name: string, recipe: TensorRecipe): Promise<{ overflowed: number }> {
+    const entry = await this.#begin(name, bytesOfRecipe(recipe), 0);
+    const written = entry.size > 0 ? await this.writer.tensor(recipe) : { crc32: 0, overflowed: 0 };
+    entry.crc = written.crc32;
     const crc = Buffer.alloc(4);
     crc.writeUInt32LE(entry.crc);
     await this.writer.patch(crc, entry.offset + 14);
     this.#entries.push(entry);
+    return { overflowed: written.overflowed };
   }
   /** Writes the directory. */
   async finish(): Promise<void> {

@@ -20,6 +20,12 @@ struct LazyTensor {
   MappedRange range;                     ///< where the data lies in a mapped file, if it does
   int64_t ownBytes = 0;                  ///< bytes that this tensor (not its base) keeps alive
 
+  LazyTensor() = default;
+  LazyTensor(const LazyTensor&) = delete;
+  LazyTensor& operator=(const LazyTensor&) = delete;
+  /// Gives the pages of the file back: who goes through a large file tensor by tensor needs memory for one.
+  ~LazyTensor() { range.drop(); }
+
   /// A tensor whose value is there.
   static std::shared_ptr<LazyTensor> of(const at::Tensor& tensor);
 };

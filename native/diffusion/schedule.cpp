@@ -9,6 +9,7 @@
 #include "../core/object.h"
 #include "../core/registry.h"
 #include "../core/value.h"
+#include "gaussian_diffusion.h"
 
 namespace ldm {
 
@@ -91,7 +92,8 @@ namespace {
 ///
 /// Methods: makeBetaSchedule{schedule, n_timestep, linear_start, linear_end, cosine_s} -> {betas};
 /// makeDdimTimesteps{method, steps, modelSteps} -> {timesteps};
-/// makeDdimSamplingParameters{alphasCumprod, timesteps, eta} -> {sigmas, alphas, alphasPrev}.
+/// makeDdimSamplingParameters{alphasCumprod, timesteps, eta} -> {sigmas, alphas, alphasPrev};
+/// scheduleBuffers{the schedule's options of a DDPM} -> {buffers}, in the order of a state_dict.
 class ScheduleFunctions : public Object {
  public:
   explicit ScheduleFunctions(const Value&) {
@@ -106,6 +108,11 @@ class ScheduleFunctions : public Object {
     method("makeDdimSamplingParameters", [](const Value& a) -> Value {
       auto p = makeDdimSamplingParameters(a.tensor("alphasCumprod"), a.ints("timesteps"), a.number("eta"));
       return Map{{"sigmas", p.sigmas}, {"alphas", p.alphas}, {"alphasPrev", p.alphasPrev}};
+    });
+    method("scheduleBuffers", [](const Value& a) -> Value {
+      Map buffers;
+      for (const auto& [name, tensor] : GaussianDiffusion(a).buffers()) buffers.set(name, tensor);
+      return Map{{"buffers", buffers}};
     });
   }
 };
