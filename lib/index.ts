@@ -2,6 +2,7 @@
 export { cacheFolder } from './cache';
 export * from './checkpoint';
 export * from './config';
+export * from './convert';
 export * from './data';
 export { LdmError, type LdmErrorCode } from './errors';
 export * from './inspect';

@@ -46,18 +46,27 @@ export function recipeFrom(source: FileTensor): TensorRecipe {
   return new TensorRecipe(source.dtype, source.shape, () => made(source.open()), source);
 }
 
-/** A tensor that is computed from some of a file; all of them are disposed of together. */
-export function madeFrom(sources: readonly FileTensor[], compute: (tensors: Tensor[]) => Tensor): MadeTensor {
-  const tensors = sources.map((source) => source.open());
-  return made(compute(tensors), tensors);
+/** A recipe for what is computed from others; `dtype` and `shape` are those of the result. */
+export function derived(
+  sources: readonly TensorRecipe[],
+  shape: readonly number[],
+  compute: (tensors: Tensor[]) => Tensor,
+): TensorRecipe {
+  const { dtype } = sources[0];
+  const make = () => {
+    const parts = sources.map((source) => source.make());
+    // a source that is read in another dtype is cast at the end: nothing here computes with the numbers
+    return made(compute(parts.map((part) => part.tensor)), parts);
+  };
+  return new TensorRecipe(dtype, shape, make);
 }
 
-function made(tensor: Tensor, others: readonly Tensor[] = []): MadeTensor {
+function made(tensor: Tensor, others: readonly Disposable[] = []): MadeTensor {
   return {
     tensor,
     [Symbol.dispose]: () => {
       tensor.dispose();
-      for (const other of others) other.dispose();
+      for (const other of others) other[Symbol.dispose]();
     },
   };
 }

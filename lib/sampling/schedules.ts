@@ -71,3 +71,24 @@ export function betasForAlphaBar(timesteps: number, alphaBar: (time: number) => 
     Math.min(1 - alphaBar((i + 1) / timesteps) / alphaBar(i / timesteps), maxBeta),
   );
 }
+
+/** Options of DDPM that its tables depend on. */
+const SCHEDULE_OPTIONS = [
+  'beta_schedule',
+  'cosine_s',
+  'given_betas',
+  'linear_end',
+  'linear_start',
+  'parameterization',
+  'timesteps',
+  'v_posterior',
+];
+
+/**
+ * The tables of a diffusion model under the names of its state_dict and in their order, float32.
+ * @param params resolved options of DDPM or LatentDiffusion
+ */
+export async function scheduleBuffers(params: Record<string, unknown>): Promise<Map<string, Tensor>> {
+  const options = Object.fromEntries(SCHEDULE_OPTIONS.map((key) => [key, params[key]]));
+  return new Map(Object.entries((await call('scheduleBuffers', options)).buffers as Record<string, Tensor>));
+}

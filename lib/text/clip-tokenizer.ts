@@ -18,7 +18,7 @@ const START = '<|startoftext|>';
 const END = '<|endoftext|>';
 const WORD = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/giu;
 
-interface Vocabulary {
+export interface Vocabulary {
   ids: ReadonlyMap<string, number>;
   ranks: ReadonlyMap<string, number>;
 }
@@ -26,7 +26,7 @@ interface Vocabulary {
 let loaded: Vocabulary | undefined;
 
 /** Read once, when the first text is tokenized. */
-function vocabulary(): Vocabulary {
+export function clipVocabulary(): Vocabulary {
   if (loaded) return loaded;
   const bytes = byteCharacters();
   const lines = gunzipSync(fs.readFileSync(FILE)).toString('utf8').split('\n');
@@ -78,7 +78,7 @@ export class CLIPTokenizer implements Tokenizer {
 
   /** A text's token ids, without start and end, uncut. */
   tokenIds(text: string): number[] {
-    const { ids, ranks } = vocabulary();
+    const { ids, ranks } = clipVocabulary();
     const words = cleanText(text, this.manner).toLowerCase().match(WORD) ?? [];
     return words.flatMap((word) => {
       if (word === START || word === END) return [ids.get(word)!];
@@ -89,7 +89,7 @@ export class CLIPTokenizer implements Tokenizer {
   /** @throws LdmError ERR_INVALID_ARGUMENT for a text that is too long, unless `truncate` is set */
   encode(texts: string | readonly string[]): Tensor {
     const all = typeof texts === 'string' ? [texts] : texts;
-    const { ids } = vocabulary();
+    const { ids } = clipVocabulary();
     const room = this.maxLength - 2;
     const rows = new BigInt64Array(all.length * this.maxLength);
     if (this.manner === 'transformers') rows.fill(BigInt(ids.get(END)!));

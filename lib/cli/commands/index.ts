@@ -54,6 +54,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./degrade')).degrade,
   },
   {
+    name: 'convert',
+    summary: 'convert between checkpoints, safetensors and diffusers folders',
+    load: async () => (await import('./convert')).convert,
+  },
+  {
     name: 'inspect',
     summary: 'show what a config, checkpoint or safetensors file holds',
     load: async () => (await import('./inspect')).inspect,
