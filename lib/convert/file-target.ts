@@ -1,6 +1,6 @@
 /** Official models as checkpoint files: torch's format and safetensors. */
 import fs from 'node:fs';
-import { PyOrderedDict, type TensorRecipe, type WriteOptions, writeCheckpoint, writeSafetensors } from '../checkpoint';
+import { type TensorRecipe, type WriteOptions, writeCheckpoint, writeSafetensors } from '../checkpoint';
 import { ITEM_SIZE } from '../checkpoint/mapped-tensor';
 import { METADATA, METADATA_KEY } from './file-source';
 import type { OfficialModel, State } from './official-model';
@@ -20,7 +20,7 @@ export async function writeTorch(
       epoch: epoch ?? 0,
       global_step: globalStep ?? 0,
       ...(lightningVersion === null ? {} : { 'pytorch-lightning_version': lightningVersion }),
-      state_dict: new PyOrderedDict(state),
+      state_dict: state,
       ...Object.fromEntries(training),
       ...(Object.keys(metadata).length > 0 ? { [METADATA_KEY]: metadata } : {}),
     },
