@@ -10,3 +10,5 @@ export { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
 export type { Pixels } from './pixels';
 export { DataRandom } from './random';
 export { type OpenDataset, openDataset, registerDataset } from './registry';
+export { ConcatDatasetWithIndex, ImagePaths, type ImagePathsOptions, NumpyPaths } from './sets/base';
+export { type IterableOptions, Txt2ImgIterableBaseDataset } from './sets/iterable';

@@ -361,7 +361,7 @@ function describe(model: ResolvedNode, data: DataModuleFromConfig, learningRate:
   const classes = data.classNames.length > 0 ? ` in ${data.classNames.length} classes` : '';
   return [
     `Model:    ${model.target}`,
-    `Data:     ${[...data.datasets].map(([split, set]) => `${set.length} images (${split})`).join(', ')}${classes}, batches of ${data.batchSize}`,
+    `Data:     ${[...data.datasets].map(([split, set]) => `${Number.isFinite(set.length) ? set.length : 'an unknown number of'} images (${split})`).join(', ')}${classes}, batches of ${data.batchSize}`,
     `Learning rate ${learningRate.toExponential(2)}, log folder ${folder.root}`,
   ].join('\n');
 }

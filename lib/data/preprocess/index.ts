@@ -1,5 +1,6 @@
 /** Every preprocessor makes itself known when it is imported; a new file is one line here. */
 import './annotated-objects';
+import './captioned';
 import './image-paths';
 import './lsun';
 import './segmentation';

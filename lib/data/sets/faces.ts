@@ -12,7 +12,7 @@ import { ConcatDatasetWithIndex, ImagePaths, type ImagePathsOptions, NumpyPaths 
 
 const LISTS = 'The lists are those of github.com/CompVis/taming-transformers, folder data; they belong into data/.';
 const HOW_TO_GET = {
-  celebahq: `${LISTS} Make the images with the scripts of github.com/tkarras/progressive_growing_of_gans: imgHQ00000.npy and so on, bytes [1, 3, 1024, 1024], in data/celebahq.`,
+  celebahq: `${LISTS} Get the images with the scripts of github.com/tkarras/progressive_growing_of_gans: imgHQ00000.npy and so on, bytes [1, 3, 1024, 1024], in data/celebahq.`,
   ffhq: `${LISTS} Download images1024x1024 of github.com/NVlabs/ffhq-dataset into data/ffhq.`,
 };
 

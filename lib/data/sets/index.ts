@@ -10,5 +10,6 @@ import './lsun';
 import './open-images';
 import './segmentation';
 import './super-resolution';
+import './tar-shards';
 import '../fluent-emoji';
 import '../image-folder';
