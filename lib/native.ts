@@ -37,6 +37,11 @@ export interface NativeTensor {
   /** 'cpu', 'cuda:0', ... */
   readonly device: string;
   readonly requiresGrad: boolean;
+  /**
+   * Where the elements lie in the device's memory, which tells whether two tensors are one; null while they are being
+   * computed, and where they do not lie in row-major order.
+   */
+  readonly address: number | null;
   readonly disposed: boolean;
   dispose(): void;
 }

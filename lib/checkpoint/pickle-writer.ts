@@ -76,7 +76,7 @@ export interface NamedRecipe {
 class Writer {
   readonly tensors: NamedRecipe[] = [];
   /** Storages of tensors that appear more than once. */
-  readonly #storages = new Map<object, number>();
+  readonly #storages = new Map<object | string, number>();
   readonly #parts: Buffer[] = [Buffer.from([0x80, 2])];
   readonly #memo = new Map<string, number>();
 

@@ -20,7 +20,7 @@ export class TensorRecipe {
     readonly dtype: CheckpointDType,
     readonly shape: readonly number[],
     readonly make: () => MadeTensor,
-    readonly origin?: object,
+    readonly origin?: object | string,
   ) {}
 
   get numel(): number {
@@ -38,7 +38,10 @@ export class TensorRecipe {
 /** A recipe for a tensor that is there; the caller keeps it. */
 export function recipeOf(tensor: Tensor): TensorRecipe {
   const make = () => ({ tensor, [Symbol.dispose]: () => {} });
-  return new TensorRecipe(tensor.dtype, tensor.shape, make);
+  // Tied weights are one tensor under several names: they lie at one place.
+  const { address } = tensor.native;
+  const origin = address === null ? undefined : `${tensor.device} ${address} ${tensor.dtype} ${tensor.numel}`;
+  return new TensorRecipe(tensor.dtype, tensor.shape, make, origin);
 }
 
 /** A recipe for a tensor of a file, which has to stay open until it is written. */

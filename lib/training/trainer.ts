@@ -460,6 +460,7 @@ export class Trainer {
       generator: this.#generator,
       callbacks: this.#options.callbacks,
       rates: this.#rates,
+      onInfo: this.#view.info,
     });
     const { globalStep, epoch } = this.#state;
     if (path.resolve(file) === this.#lastCheckpoint) this.#lastSaved = globalStep;

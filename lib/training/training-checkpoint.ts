@@ -9,6 +9,7 @@ import type { Module } from '../models/module';
 import type { Generator } from '../random';
 import { callbackStates, disposeStates, loadCallbackStates } from './callback-states';
 import type { Callback } from './callbacks/callback';
+import { loadFittingState } from './ema-state';
 import type { LearningRates } from './learning-rates';
 import { disposeOptimizerStates, type Trainable } from './trainable';
 
@@ -29,6 +30,7 @@ export interface TrainingParts {
   generator: Generator;
   callbacks: readonly Callback[];
   rates: LearningRates;
+  onInfo?: (message: string) => void;
 }
 
 export interface WriteOptions extends TrainingParts {
@@ -98,7 +100,8 @@ export async function loadTrainingCheckpoint(file: string, parts: TrainingParts)
       'ERR_CHECKPOINT',
       `${file} holds weights only, no optimizer states. To start a new training from these weights use model.params.ckpt_path=${file}.`,
     );
-  await trainable.model.loadStateDict(checkpoint.stateDict, { source: file });
+  const note = await loadFittingState(trainable.model, checkpoint.stateDict, file);
+  if (note !== null) parts.onInfo?.(note);
   await trainable.loadOptimizerStates(checkpoint.optimizerStates);
   const scaler = checkpoint.extra.get('native_amp_scaling_state');
   if (scaler instanceof Map) await trainable.loadScalerState(Object.fromEntries(scaler) as Record<string, number>);
@@ -113,7 +116,7 @@ export async function loadWeights(
   file: string,
 ): Promise<{ globalStep: number | null; epoch: number | null }> {
   using checkpoint = await readCheckpoint(file);
-  await model.loadStateDict(checkpoint.stateDict, { source: file });
+  await loadFittingState(model, checkpoint.stateDict, file);
   return { globalStep: checkpoint.globalStep, epoch: checkpoint.epoch };
 }
 

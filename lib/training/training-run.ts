@@ -141,8 +141,14 @@ export class TrainingRun {
     const test = data.loader('test', loading);
     await train.check();
 
-    const images = (setup.options.accumulateGradBatches ?? 1) * data.batchSize;
-    const learningRate = baseLearningRate(project) * ((options.scaleLr ?? true) ? images : 1);
+    const accumulate = setup.options.accumulateGradBatches ?? 1;
+    const images = accumulate * data.batchSize;
+    const baseRate = baseLearningRate(project);
+    const learningRate = baseRate * ((options.scaleLr ?? true) ? images : 1);
+    const rate =
+      (options.scaleLr ?? true)
+        ? `Learning rate ${show(learningRate)} = ${accumulate} (accumulate_grad_batches) * 1 (devices) * ${data.batchSize} (batch size) * ${show(baseRate)} (base rate)`
+        : `Learning rate ${show(learningRate)}, not scaled`;
     const generator = new Generator(seed);
     const device = options.device ?? setup.device ?? 'cpu';
     const init = resumeFrom === undefined ? 'random' : 'empty';
@@ -182,7 +188,7 @@ export class TrainingRun {
         learningRate,
         trainer,
         imagesPerStep: images,
-        description: describe(project.model, data, learningRate, folder),
+        description: describe(project.model, data, rate, folder),
         train,
         validation,
         test,
@@ -357,12 +363,18 @@ function nameOf({ name, base, postfix }: TrainingRunOptions): { name: string; po
   return { name: first ? path.basename(first, path.extname(first)) : '', postfix };
 }
 
-function describe(model: ResolvedNode, data: DataModuleFromConfig, learningRate: number, folder: LogFolder): string {
+/** As main.py shows rates: `2.00e-4`. */
+function show(rate: number): string {
+  return rate.toExponential(2);
+}
+
+function describe(model: ResolvedNode, data: DataModuleFromConfig, rate: string, folder: LogFolder): string {
   const classes = data.classNames.length > 0 ? ` in ${data.classNames.length} classes` : '';
   return [
     `Model:    ${model.target}`,
     `Data:     ${[...data.datasets].map(([split, set]) => `${Number.isFinite(set.length) ? set.length : 'an unknown number of'} images (${split})`).join(', ')}${classes}, batches of ${data.batchSize}`,
-    `Learning rate ${learningRate.toExponential(2)}, log folder ${folder.root}`,
+    rate,
+    `Log folder: ${folder.root}`,
   ].join('\n');
 }
 

@@ -1,5 +1,7 @@
 #include "handles.h"
 
+#include <chrono>
+
 #include "../core/ops.h"
 #include "environment.h"
 
@@ -43,7 +45,8 @@ void TensorHandle::define(Napi::Env env) {
       env, "NativeTensor",
       {InstanceAccessor<&TensorHandle::shape>("shape"), InstanceAccessor<&TensorHandle::dtype>("dtype"),
        InstanceAccessor<&TensorHandle::device>("device"), InstanceAccessor<&TensorHandle::requiresGrad>("requiresGrad"),
-       InstanceAccessor<&TensorHandle::disposed>("disposed"), InstanceMethod<&TensorHandle::dispose>("dispose")});
+       InstanceAccessor<&TensorHandle::address>("address"), InstanceAccessor<&TensorHandle::disposed>("disposed"),
+       InstanceMethod<&TensorHandle::dispose>("dispose")});
   addDispose(env, constructor);
   Environment::of(env).tensorConstructor = Napi::Persistent(constructor);
 }
@@ -107,6 +110,19 @@ Napi::Value TensorHandle::device(const Napi::CallbackInfo& info) {
 }
 Napi::Value TensorHandle::requiresGrad(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), live().requiresGrad);
+}
+Napi::Value TensorHandle::address(const Napi::CallbackInfo& info) {
+  const LazyTensor& tensor = live();
+  const bool ready =
+      tensor.value.valid() && tensor.value.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  if (!ready || !tensor.meta.is_contiguous()) return info.Env().Null();
+  try {
+    // At most 57 bits in theory, 47 on the systems that there are: a double holds it.
+    auto address = reinterpret_cast<uintptr_t>(tensor.value.get().const_data_ptr());
+    return address == 0 ? info.Env().Null() : Napi::Number::New(info.Env(), static_cast<double>(address));
+  } catch (...) {
+    return info.Env().Null();
+  }
 }
 Napi::Value TensorHandle::disposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !tensor_); }
 Napi::Value TensorHandle::dispose(const Napi::CallbackInfo& info) {
