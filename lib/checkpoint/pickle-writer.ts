@@ -140,9 +140,9 @@ class Writer {
 
   /** torch._utils._rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict()): always row-major. */
   #tensor(recipe: TensorRecipe, name: string): void {
-    const known = recipe.origin && this.#storages.get(recipe.origin);
+    const known = recipe.origin === undefined ? undefined : this.#storages.get(recipe.origin);
     const index = known ?? this.tensors.push({ name, recipe }) - 1;
-    if (recipe.origin) this.#storages.set(recipe.origin, index);
+    if (recipe.origin !== undefined) this.#storages.set(recipe.origin, index);
     this.#global('torch._utils', '_rebuild_tensor_v2');
     this.#code('(');
     this.#code('(');
