@@ -126,7 +126,7 @@ describe('mistakes', () => {
     ['model.params.ddconfig.dropout=1', 'dropout: expected a number of less than 1, received 1'],
     [
       'model.params.ddconfig.attn_type=lineer',
-      'expected one of "vanilla", "linear", "none", received "lineer". Did you mean "linear"?',
+      'expected one of "vanilla", "vanilla-xformers", "linear", "none", received "lineer". Did you mean "linear"?',
     ],
     ['model.params.ddconfig.ch=100', 'multiple of 32'],
     ['model.params.ddconfig.double_z=false', 'has to be true for AutoencoderKL'],
