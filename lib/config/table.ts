@@ -8,6 +8,7 @@ export type Family =
   | 'classifier'
   | 'network'
   | 'conditioner'
+  | 'low-scale model'
   | 'loss'
   | 'scheduler'
   | 'callback'

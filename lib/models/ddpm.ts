@@ -8,6 +8,8 @@ import type { Conditioning } from '../sampling/conditioning';
 import { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler } from '../sampling/ddpm-sampler';
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
+import { type DropRules, dropConditions } from './drop-conditions';
+import { fitWeight } from './fit-weight';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative, Module } from './module';
 import { instantiateFromConfig, registerModel } from './registry';
@@ -110,6 +112,12 @@ export class DDPM extends Module {
     // The reference reads the file before it makes the schedule: the config's schedule counts, not the file's.
     const ignoreKeys = [...(ignore_keys as string[]), ...SCHEDULE_BUFFERS];
     await this.initFromCkpt(ckpt_path as string, { ignoreKeys, onlyModel: load_only_unet as boolean });
+    await this.resetAverages();
+  }
+  /** What reset_ema and reset_num_ema_updates ask for, after a checkpoint was read. @internal */
+  protected async resetAverages(): Promise<void> {
+    if (this.params.reset_ema) await this.call('emaReset', { averages: true });
+    else if (this.params.reset_num_ema_updates) await this.call('emaReset', { averages: false });
   }
 
   /** Length of the diffusion chain. */
@@ -146,7 +154,16 @@ export class DDPM extends Module {
   ): Promise<LoadReport> {
     const unet = /^(model\.)?diffusion_model\./;
     const rename = (key: string) => (unet.test(key) ? key.replace(unet, 'model.diffusion_model.') : null);
-    return initFromCkpt(this, path, { ignoreKeys: options.ignoreKeys, rename: options.onlyModel ? rename : undefined });
+    return initFromCkpt(this, path, {
+      ignoreKeys: options.ignoreKeys,
+      rename: options.onlyModel ? rename : undefined,
+      adapt: (weight, shape, key) => this.adaptWeight(weight, shape, key),
+    });
+  }
+
+  /** What is loaded in place of a weight of another shape; as it is, it is refused. @internal */
+  protected adaptWeight(weight: Tensor, shape: readonly number[], key: string): Tensor {
+    return this.params.make_it_fit ? fitWeight(weight, shape, key) : weight;
   }
 
   // ----------------------------------------------------------------------------------------------- formulas
@@ -257,7 +274,9 @@ export class DDPM extends Module {
   }
   /** A whole micro-batch as one job: loss, backward, optimizer step, moving average. */
   async trainBatch(args: TrainBatchArgs, options?: CallOptions): Promise<{ log: Record<string, number> }> {
-    return this.call('trainBatch', { ...args }, options);
+    const rules = this.params.ucg_training as DropRules | null;
+    const batch = rules ? await dropConditions(args.batch, rules, options?.random) : args.batch;
+    return this.call('trainBatch', { ...args, batch }, options);
   }
   /** The losses of a validation batch with the plain weights and (names end in "_ema") with the averaged ones. */
   async validateBatch(

@@ -16,6 +16,8 @@ export * from './identity-first-stage';
 export * from './image-autoencoder';
 export * from './init-from-ckpt';
 export * from './latent-diffusion';
+export * from './latent-inpaint-diffusion';
+export * from './latent-upscale-diffusion';
 export * from './lpips';
 export * from './lpips-with-discriminator';
 export * from './lr-schedulers';

@@ -10,6 +10,8 @@ export interface InitFromCkptOptions {
   ignoreKeys?: readonly string[];
   /** The model's key for a key of the file, or null to leave it out. Default: the same. */
   rename?: (key: string) => string | null;
+  /** What to take in place of a weight whose shape is not the model's; default: that is an error. */
+  adapt?: (weight: Tensor, shape: readonly number[], key: string) => Tensor;
 }
 
 /**
@@ -22,13 +24,14 @@ export async function initFromCkpt(
   path: string,
   options: InitFromCkptOptions = {},
 ): Promise<LoadReport> {
-  const { ignoreKeys = [], rename = (key) => key } = options;
+  const { ignoreKeys = [], rename = (key) => key, adapt } = options;
   using checkpoint = await readCheckpoint(path);
   const state = new Map<string, Tensor>();
   for (const [key, tensor] of checkpoint.stateDict) {
     const name = ignoreKeys.some((prefix) => key.startsWith(prefix)) ? null : rename(key);
     if (name !== null) state.set(name, tensor);
   }
+  if (adapt) await adaptAll(model, state, adapt);
   const report = await model.loadStateDict(state, { strict: false, source: path });
   if (state.size > 0 && report.unexpected.length === state.size)
     throw new LdmError(
@@ -37,4 +40,12 @@ export async function initFromCkpt(
         `'${report.unexpected[0]}'). Name a checkpoint that was trained with this config.`,
     );
   return report;
+}
+
+/** Replaces the weights in `state` whose shape is not that of the model. */
+async function adaptAll(model: Module, state: Map<string, Tensor>, adapt: InitFromCkptOptions['adapt']): Promise<void> {
+  for (const [name, own] of await model.stateDict()) {
+    const given = state.get(name);
+    if (given && given.shape.join() !== own.shape.join()) state.set(name, adapt!(given, own.shape, name));
+  }
 }

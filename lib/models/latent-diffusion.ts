@@ -110,7 +110,9 @@ export class LatentDiffusion extends DDPM {
     const { ckpt_path, ignore_keys, first_stage_config, cond_stage_config } = this.params;
     await this.#initStage('first_stage_model', first_stage_config);
     await this.#initStage('cond_stage_model', cond_stage_config);
-    if (ckpt_path !== null) await this.initFromCkpt(ckpt_path as string, { ignoreKeys: ignore_keys as string[] });
+    if (ckpt_path === null) return;
+    await this.initFromCkpt(ckpt_path as string, { ignoreKeys: ignore_keys as string[] });
+    await this.resetAverages();
   }
 
   /** A stage's constructor reads its own checkpoint in the reference. */

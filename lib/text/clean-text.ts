@@ -1,9 +1,9 @@
 /**
  * What CLIP's tokenizers do to a text before it is cut into words: ftfy's repairs of characters and HTML entities.
  *
- * Departures: text that was decoded with a wrong encoding ("schÃ¶n") is left as it is, which ftfy guesses at; of the named
- * HTML entities those of HTML 2 are known, and all numbered ones.
+ * Departures: text that was decoded with a wrong encoding ("schÃ¶n") is left as it is, which ftfy guesses at.
  */
+import { decodeHTML, decodeHTMLStrict } from 'entities';
 
 /** https://ftfy.readthedocs.io: fix_latin_ligatures */
 const LIGATURES: Readonly<Record<string, string>> = {
@@ -38,32 +38,28 @@ const LINE_BREAK = /\r\n|[\r\u2028\u2029\x85]/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL = /[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g;
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\xa0' };
-const ENTITY = /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(amp|lt|gt|quot|apos|nbsp));?/g;
+const ENTITY = /&#?[0-9A-Za-z]{1,24};/g;
 
-function unescapeHtml(text: string): string {
-  return text.replace(ENTITY, (whole, decimal?: string, hex?: string, name?: string) => {
-    if (name) return name === 'apos' && !whole.endsWith(';') ? whole : ENTITIES[name];
-    const code = decimal ? Number(decimal) : Number.parseInt(hex!, 16);
-    return code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? '\ufffd' : String.fromCodePoint(code);
-  });
+/** ftfy's rule for one entity: known ones, and lower-case ones that somebody put in capitals. */
+function unescapeEntity(entity: string): string {
+  const plain = decodeHTMLStrict(entity);
+  if (entity.startsWith('&#')) return plain.includes(';') ? entity : plain;
+  if (plain !== entity || entity !== entity.toUpperCase()) return plain;
+  const small = decodeHTMLStrict(entity.toLowerCase());
+  return small === entity.toLowerCase() ? entity : small.toUpperCase();
 }
 
-/** ftfy leaves entities alone in a text that may be HTML, from the line of the first "<" on. */
+/** Entities stay in a text that may be HTML, from the line of the first "<" on. */
 function unescapePlain(text: string): string {
   const markup = text.indexOf('<');
   const plain = markup < 0 ? text.length : text.lastIndexOf('\n', markup) + 1;
-  const unescaped = text.slice(0, plain).replace(/&(?:#\d+|#[xX][\da-fA-F]+|[a-z]+);/g, unescapeHtml);
-  return unescaped + text.slice(plain);
+  return text.slice(0, plain).replace(ENTITY, unescapeEntity) + text.slice(plain);
 }
 
-/**
- * Repaired characters, single blanks, and entities as what they stand for.
- * @param manner 'openai': all entities, twice over; 'transformers': once, and not in what looks like HTML
- */
-export function cleanText(text: string, manner: 'openai' | 'transformers' = 'openai'): string {
-  const first = text.replace(TERMINAL_ESCAPE, '');
-  const repaired = (manner === 'transformers' ? unescapePlain(first) : first)
+/** What ftfy.fix_text does. */
+function fixText(text: string): string {
+  return unescapePlain(text)
+    .replace(TERMINAL_ESCAPE, '')
     .replace(LIGATURE, (c) => LIGATURES[c])
     .replace(WIDE, (c) => c.normalize('NFKC'))
     .replace(/[\u02bc\u2018-\u201b]/g, "'")
@@ -72,7 +68,13 @@ export function cleanText(text: string, manner: 'openai' | 'transformers' = 'ope
     .replace(/[\ud800-\udfff]/gu, '\ufffd')
     .replace(CONTROL, '')
     .normalize('NFC');
-  return (manner === 'openai' ? unescapeHtml(unescapeHtml(repaired)) : repaired)
-    .replace(/\p{White_Space}+/gu, ' ')
-    .trim();
+}
+
+/**
+ * Repaired characters, single blanks, and HTML entities as what they stand for.
+ * @param manner 'openai': all entities, twice over; 'transformers': not in what looks like HTML
+ */
+export function cleanText(text: string, manner: 'openai' | 'transformers' = 'openai'): string {
+  const fixed = fixText(text);
+  return (manner === 'openai' ? decodeHTML(decodeHTML(fixed)) : fixed).replace(/\p{White_Space}+/gu, ' ').trim();
 }

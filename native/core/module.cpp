@@ -18,6 +18,13 @@ Module::Module() {
     return {};
   });
   method("submodule", [this](const Value& args) -> Value { return Map{{"module", submodule(args.string("path"))}}; });
+  method("compact", [this](const Value& args) -> Value {
+    const std::string& dtype = args.string("dtype");
+    if (dtype != "float16" && dtype != "bfloat16")
+      invalid("'dtype' must be float16 or bfloat16, but is '" + dtype + "'");
+    compact(dtype == "float16" ? at::kHalf : at::kBFloat16, args.boolean("keep"));
+    return {};
+  });
   method("zeroGrad", [this](const Value&) -> Value {
     for (auto& p : parameters()) p.mutable_grad().reset();
     return {};
@@ -27,6 +34,12 @@ Module::Module() {
 at::Tensor Module::parameter(const std::string& name, at::Tensor value, bool requiresGrad) {
   value.set_requires_grad(requiresGrad);
   parameters_.push_back({name, value, true});
+  return value;
+}
+
+at::Tensor Module::largeWeight(const std::string& name, at::Tensor value) {
+  parameter(name, value);
+  parameters_.back().large = true;
   return value;
 }
 
@@ -102,6 +115,25 @@ void Module::to(const at::Device& device, c10::optional<at::ScalarType> dtype) {
     t.set_requires_grad(grad);
   });
   stateChanged();
+}
+
+void Module::compact(at::ScalarType dtype, bool keep) {
+  at::NoGradGuard guard;
+  for (auto& p : parameters_) {
+    p.tensor.mutable_grad().reset();
+    p.tensor.set_requires_grad(false);
+    if (!p.large || p.tensor.scalar_type() == dtype) continue;
+    p.tensor.set_data(keep ? p.tensor.detach().to(dtype)
+                           : at::empty(p.tensor.sizes(), p.tensor.options().dtype(dtype).requires_grad(false)));
+  }
+  for (auto& [name, module] : children_) module->compact(dtype, keep);
+  stateChanged();
+}
+
+at::Tensor widened(const at::Tensor& weight, const at::Tensor& x) {
+  const auto type = weight.scalar_type();
+  const bool narrow = (type == at::kHalf || type == at::kBFloat16) && x.scalar_type() == at::kFloat;
+  return narrow ? weight.to(at::kFloat) : weight;
 }
 
 at::Device Module::device() const {

@@ -39,6 +39,10 @@ class Module : public Object {
   /// Like nn.Module.train: sets the mode of the whole tree. Virtual because some models keep parts frozen.
   virtual void train(bool mode);
   void requiresGrad(bool on);
+  /// Stores the weights that were announced with `largeWeight` in half precision, for inference with less memory.
+  /// Arithmetic stays in the precision of the input: each weight is widened where it is used. The model trains no more.
+  /// @param keep whether the weights' values are converted; without it they are undefined until something is loaded
+  void compact(at::ScalarType dtype, bool keep);
   /// Moves and casts in place. Only floating point tensors are cast.
   void to(const at::Device& device, c10::optional<at::ScalarType> dtype);
   at::Device device() const;
@@ -52,6 +56,9 @@ class Module : public Object {
 
  protected:
   at::Tensor parameter(const std::string& name, at::Tensor value, bool requiresGrad = true);
+  /// A parameter that makes up most of a network and is used through `widened` only, so that it may be stored
+  /// compactly.
+  at::Tensor largeWeight(const std::string& name, at::Tensor value);
   /// Buffers with persistent=false are moved with the module but are not in the state_dict.
   at::Tensor buffer(const std::string& name, at::Tensor value, bool persistent = true);
   template <class M>
@@ -74,6 +81,7 @@ class Module : public Object {
     std::string name;
     at::Tensor tensor;
     bool persistent;
+    bool large = false;
   };
   void collect(const std::string& prefix, std::vector<Entry>& out) const;
   template <class F>
@@ -84,6 +92,9 @@ class Module : public Object {
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
 };
+
+/// A weight in (at least) the precision of what it meets: that of a compact module is widened for one use.
+at::Tensor widened(const at::Tensor& weight, const at::Tensor& x);
 
 /// nn.ModuleList: children named "0", "1", ...
 template <class M = Module>

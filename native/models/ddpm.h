@@ -33,7 +33,7 @@ struct DiffusionLoss {
 /// getV, predictStartFromV, predictEpsFromV, priorBpd, schedule.
 /// Network: applyModel, pMeanVariance, pSample. Losses: pLosses, sharedStep, getInput.
 /// Training: configureOptimizers, trainBatch, validateBatch, setLearningRates, optimizerStates, loadOptimizerStates.
-/// EMA: emaEnter, emaExit. Pictures: logImages.
+/// EMA: emaEnter, emaExit, emaReset{averages}. Pictures: logImages.
 class DDPM : public Module, public Denoiser {
  public:
   explicit DDPM(const Value& params);

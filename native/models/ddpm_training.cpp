@@ -78,6 +78,14 @@ void DDPM::announceTraining() {
     if (ema_) ema_->enter(model_->namedParameters());
     return {};
   });
+  method("emaReset", [this](const Value& a) -> Value {
+    if (!ema_) invalid("there are no moving averages to reset: set use_ema to true");
+    if (a.boolean("averages"))
+      ema_->reset(model_->namedParameters());
+    else
+      ema_->resetNumUpdates();
+    return {};
+  });
   method("emaExit", [this](const Value&) -> Value {
     if (ema_) ema_->exit(model_->namedParameters());
     return {};

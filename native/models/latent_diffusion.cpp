@@ -17,7 +17,9 @@ constexpr const char* kFirstStage = "__is_first_stage__";
 bool isWord(const Value& config, const char* word) { return config.isString() && config.asString() == word; }
 
 ConditioningKey keyFrom(const Value& params) {
-  if (isWord(params.get("cond_stage_config"), kUnconditional)) return ConditioningKey::None;
+  // force_null_conditioning: conditions come from elsewhere (an embedding of a picture), never from the batch.
+  if (isWord(params.get("cond_stage_config"), kUnconditional) && !params.boolean("force_null_conditioning"))
+    return ConditioningKey::None;
   // Configs from before DiffusionWrapper have concat_mode instead of a conditioning_key.
   if (!params.has("conditioning_key"))
     return params.boolean("concat_mode") ? ConditioningKey::Concat : ConditioningKey::CrossAttn;
@@ -43,6 +45,7 @@ LatentDiffusion::LatentDiffusion(const Value& params)
     : DDPM(params, keyFrom(params)),
       fixedScale_(params.number("scale_factor")),
       condStageTrainable_(params.boolean("cond_stage_trainable")),
+      nullConditioning_(params.boolean("force_null_conditioning")),
       condStageKey_(params.string("cond_stage_key")),
       condStageForward_(params.has("cond_stage_forward") ? params.string("cond_stage_forward") : "") {
   clipDenoised_ = false;
@@ -171,7 +174,7 @@ LatentInput LatentDiffusion::latentInput(const Value& batch, bool forceEncode, i
   out.x = imageInput(batch, firstStageKey_);
   if (limit >= 0) out.x = out.x.slice(0, 0, limit);
   out.z = encodeLatent(out.x);
-  if (conditioningKey() == ConditioningKey::None) return out;
+  if (conditioningKey() == ConditioningKey::None || nullConditioning_) return out;
 
   if (condStageKey_ == firstStageKey_)
     out.condInput = out.x;

@@ -43,7 +43,7 @@ class LatentDiffusion : public DDPM {
   at::Tensor learnedConditioning(const Value& input);
   /// @param forceEncode encode the conditioning even when its stage is being trained
   /// @param limit use the first so many entries of the batch, or -1
-  LatentInput latentInput(const Value& batch, bool forceEncode, int64_t limit);
+  virtual LatentInput latentInput(const Value& batch, bool forceEncode, int64_t limit);
 
   DiffusionLoss pLosses(const at::Tensor& xStart, const Conditioning& cond, const at::Tensor& t,
                         at::Tensor noise) override;
@@ -70,7 +70,7 @@ class LatentDiffusion : public DDPM {
   std::shared_ptr<Module> condStage_;  ///< null when unconditional
   at::Tensor scaleFactor_;             ///< a buffer with scale_by_std, else undefined
   double fixedScale_;
-  bool condStageTrainable_;
+  bool condStageTrainable_, nullConditioning_;
   bool restarted_ = false;  ///< weights came from a checkpoint: the scale is not measured again
   std::string condStageKey_, condStageForward_;
   at::Tensor condIds_;   ///< timestep of the conditioning for each t, with shorten_cond_schedule

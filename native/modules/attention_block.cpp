@@ -16,7 +16,7 @@ namespace {
 
 /// A 1-d convolution with kernel 1 over [b, n, channels]. libtorch's conv1d has no fast path for that shape.
 at::Tensor pointwise(const Conv& conv, const at::Tensor& x) {
-  return at::linear(x, conv.weight.squeeze(-1), conv.bias);
+  return at::linear(x, widened(conv.weight, x).squeeze(-1), conv.bias);
 }
 
 std::shared_ptr<Conv> pointwiseConv(int64_t in, int64_t out) {

@@ -56,7 +56,7 @@ ClipOptions ClipOptions::from(const Value& version) {
 
 ClipTransformer::Attention::Attention(int64_t width, int64_t heads, bool causal) : heads_(heads), causal_(causal) {
   checkClipHeads(width, heads);
-  inProjWeight = parameter("in_proj_weight", at::empty({3 * width, width}));
+  inProjWeight = largeWeight("in_proj_weight", at::empty({3 * width, width}));
   inProjBias = parameter("in_proj_bias", at::zeros({3 * width}));
   outProj = child("out_proj", std::make_shared<Linear>(width, width));
   const double bound = std::sqrt(6.0 / static_cast<double>(4 * width));
@@ -65,7 +65,7 @@ ClipTransformer::Attention::Attention(int64_t width, int64_t heads, bool causal)
 }
 
 at::Tensor ClipTransformer::Attention::forward(const at::Tensor& x) {
-  const auto all = at::linear(x, inProjWeight, inProjBias).chunk(3, -1);
+  const auto all = at::linear(x, widened(inProjWeight, x), inProjBias).chunk(3, -1);
   return outProj->forward(clipAttention(all[0], all[1], all[2], heads_, causal_));
 }
 

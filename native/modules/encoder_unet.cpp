@@ -67,7 +67,7 @@ EncoderUNetModel::EncoderUNetModel(const Value& params)
 }
 
 at::Tensor EncoderUNetModel::forward(const at::Tensor& x, const at::Tensor& timesteps) {
-  const at::ScalarType type = timeEmbed_->parameters().front().scalar_type();
+  const at::ScalarType type = timeEmbed_->parameters().back().scalar_type();  // of a bias: weights may be compact
   const at::Tensor emb = timeEmbed_->forward(timestepEmbedding(timesteps, modelChannels_).to(type));
   at::Tensor h = x.to(type);
   std::vector<at::Tensor> features;

@@ -30,7 +30,7 @@ at::Tensor filled(at::IntArrayRef shape, double value) {
 Conv::Conv(int64_t in, int64_t out, int64_t kernel, ConvOptions options) : options_(options) {
   std::vector<int64_t> shape{out, in};
   shape.insert(shape.end(), static_cast<size_t>(options.dims), kernel);
-  weight = parameter("weight", at::empty(shape));
+  weight = largeWeight("weight", at::empty(shape));
   initKaimingUniform(weight);
   if (options.bias) {
     bias = parameter("bias", at::empty({out}));
@@ -38,14 +38,15 @@ Conv::Conv(int64_t in, int64_t out, int64_t kernel, ConvOptions options) : optio
   }
 }
 at::Tensor Conv::forward(const at::Tensor& x) {
+  const at::Tensor w = widened(weight, x);
   switch (options_.dims) {
     case 1:
-      return at::conv1d(x, weight, bias, options_.stride, options_.padding);
+      return at::conv1d(x, w, bias, options_.stride, options_.padding);
     case 2:
-      return at::conv2d(x, weight, bias, options_.stride, options_.padding);
+      return at::conv2d(x, w, bias, options_.stride, options_.padding);
     default: {
       const int64_t stride = options_.stride;
-      return at::conv3d(x, weight, bias, {options_.strideDepth ? stride : 1, stride, stride}, options_.padding);
+      return at::conv3d(x, w, bias, {options_.strideDepth ? stride : 1, stride, stride}, options_.padding);
     }
   }
 }
@@ -67,14 +68,14 @@ at::Tensor ConvTranspose2d::forward(const at::Tensor& x) {
 }
 
 Linear::Linear(int64_t in, int64_t out, bool withBias) {
-  weight = parameter("weight", at::empty({out, in}));
+  weight = largeWeight("weight", at::empty({out, in}));
   initKaimingUniform(weight);
   if (withBias) {
     bias = parameter("bias", at::empty({out}));
     initBias(bias, weight);
   }
 }
-at::Tensor Linear::forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
+at::Tensor Linear::forward(const at::Tensor& x) { return at::linear(x, widened(weight, x), bias); }
 std::shared_ptr<Linear> Linear::zeroed() {
   initConstant(weight, 0);
   if (bias.defined()) initConstant(bias, 0);

@@ -122,7 +122,7 @@ at::Tensor UNetModel::forward(const at::Tensor& x, const at::Tensor& timesteps, 
   if (y.defined() != classConditional())
     invalid(classConditional() ? "The U-Net is class-conditional (num_classes): it needs class labels 'y'"
                                : "The U-Net has no num_classes, but class labels 'y' were given");
-  const at::ScalarType type = timeEmbed_->parameters().front().scalar_type();
+  const at::ScalarType type = timeEmbed_->parameters().back().scalar_type();  // of a bias: weights may be compact
   at::Tensor emb = timeEmbed_->forward(timestepEmbedding(timesteps, modelChannels_).to(type));
   if (y.defined()) emb = emb + labelEmbedding(y, x.size(0), type);
 

@@ -90,6 +90,15 @@ void LitEma::copyTo(const NamedParameters& parameters) const {
   for (size_t i = 0; i < current.size(); ++i) current[i].copy_(shadows_[i]);
 }
 
+void LitEma::reset(const NamedParameters& parameters) {
+  at::NoGradGuard noGrad;
+  const auto values = trainable(parameters);
+  for (size_t i = 0; i < values.size(); ++i) shadows_[i].copy_(values[i]);
+  resetNumUpdates();
+}
+
+void LitEma::resetNumUpdates() { numUpdates_.fill_(0); }
+
 void LitEma::store(const NamedParameters& parameters) {
   at::NoGradGuard noGrad;
   stored_.clear();

@@ -31,6 +31,10 @@ class LitEma : public Module {
   void update(const NamedParameters& parameters);
   /// Writes the shadows into the parameters.
   void copyTo(const NamedParameters& parameters) const;
+  /// Makes every shadow equal to its parameter and forgets all updates, as if the averages began now.
+  void reset(const NamedParameters& parameters);
+  /// Begins the warm-up of the decay anew; the averages stay.
+  void resetNumUpdates();
   /// Keeps a copy of the parameters, for `restore`.
   void store(const NamedParameters& parameters);
   /// Writes what `store` kept back into the parameters and forgets it.

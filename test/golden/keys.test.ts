@@ -1,6 +1,7 @@
 /** The state_dict of official configs: names, order, dtypes and shapes equal the reference's. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { loadConfig } from '../../lib/config';
 import { instantiateFromConfig } from '../../lib/models';
 
@@ -61,7 +62,7 @@ const present = CLAIMED.filter((config) => fs.existsSync(keyFile(config)));
 
 test('there are key lists', () => expect(present.length).toBeGreaterThanOrEqual(6));
 
-test.each(present)('%s', async (config) => {
+async function keysOf(config: string): Promise<string[]> {
   const { model } = loadConfig(path.join(MODELS, config)).values;
   using module = await instantiateFromConfig(withoutCheckpoints(model), { init: 'empty' });
   const found: string[] = [];
@@ -69,6 +70,20 @@ test.each(present)('%s', async (config) => {
     found.push(`${name}\t${tensor.dtype}\t[${tensor.shape.join(', ')}]`);
     tensor.dispose();
   }
-  const expected = fs.readFileSync(keyFile(config), 'utf8').trimEnd().split('\n');
-  expect(found).toEqual(expected);
+  return found;
+}
+
+test.each(present)('%s', async (config) => {
+  expect(await keysOf(config)).toEqual(fs.readFileSync(keyFile(config), 'utf8').trimEnd().split('\n'));
+});
+
+test.each([
+  ['ldm/stable-diffusion-v1/v1-inference.yaml', 1143],
+  ['ldm/stable-diffusion-v2/v2-inference-v.yaml', 1240],
+  ['ldm/stable-diffusion-v2/x4-upscaling.yaml', 1205],
+])('%s', async (config, count) => {
+  const file = path.join(OWN, 'stable-diffusion', `${path.basename(config, '.yaml')}.txt.gz`);
+  const expected = gunzipSync(fs.readFileSync(file)).toString('utf8').trimEnd().split('\n');
+  expect(expected).toHaveLength(count);
+  expect(await keysOf(config)).toEqual(expected);
 });

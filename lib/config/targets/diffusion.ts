@@ -1,7 +1,7 @@
 /** Diffusion models (ldm/models/diffusion/ddpm.py, classifier.py). */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, either, flag, integer, listOf, node, nodeOr, number, oneOf, options, text } from '../types';
+import { count, either, flag, integer, listOf, node, nodeOr, number, oneOf, options, section, text } from '../types';
 
 const ddpmShape = {
   unet_config: node('network'),
@@ -40,6 +40,17 @@ const ddpmShape = {
   use_positional_encodings: flag().default(false),
   learn_logvar: flag().default(false),
   logvar_init: number().default(0),
+  /** Weights of another shape are cut or repeated to fit. */
+  make_it_fit: flag().default(false),
+  /** How often an entry of a training batch becomes another, by key: conditions that guidance leads away from. */
+  ucg_training: z
+    .record(z.string(), options({ p: z.number().min(0).max(1), val: z.union([text(), number()]).nullable() }))
+    .nullable()
+    .default(null),
+  /** Begin the moving averages with the weights that were loaded. */
+  reset_ema: flag().default(false),
+  /** Begin the warm-up of the averages' decay anew. */
+  reset_num_ema_updates: flag().default(false),
 };
 export const ddpm = options(ddpmShape);
 export type DDPMParams = z.input<typeof ddpm>;
@@ -63,6 +74,8 @@ const latentShape = {
   scale_factor: number().default(1),
   /** Set `scale_factor` to 1 / standard deviation of the first batch's latents. */
   scale_by_std: flag().default(false),
+  /** Conditions never come from the batch. */
+  force_null_conditioning: flag().default(false),
 };
 
 const condFits = (params: { num_timesteps_cond: number; timesteps: number }) =>
@@ -76,6 +89,52 @@ export const layout2Img = options({ ...latentShape, cond_stage_key: oneOf('coord
   condFits,
   condTooLong,
 );
+
+/** Models that see more of a picture beside the noisy latent (Stable Diffusion). */
+const finetuneShape = {
+  ...latentShape,
+  /** Weights of the first layer, whose input channels a checkpoint may have fewer of; null: none. */
+  finetune_keys: listOf(text())
+    .nullable()
+    .default(['model.diffusion_model.input_blocks.0.0.weight', 'model_ema.diffusion_modelinput_blocks00weight']),
+  /** So many input channels of such a checkpoint are kept; the others begin at 0. */
+  keep_finetune_dims: count().default(4),
+  /** Channels of c_concat that the reference also decodes for its logged images. */
+  c_concat_log_start: integer(0).nullable().default(null),
+  c_concat_log_end: integer(0).nullable().default(null),
+};
+
+export const latentInpaint = options({
+  ...finetuneShape,
+  /** Entries of a batch that become input channels, in order. */
+  concat_keys: listOf(text()).min(1).default(['mask', 'masked_image']),
+  masked_image_key: text().default('masked_image'),
+}).refine(condFits, condTooLong);
+export type LatentInpaintDiffusionParams = z.input<typeof latentInpaint>;
+
+export const latentUpscale = options({
+  ...latentShape,
+  low_scale_config: node('low-scale model'),
+  low_scale_key: text().default('LR'),
+  /** The reference has no use for it yet. */
+  noise_level_key: z.null('expected null').default(null),
+}).refine(condFits, condTooLong);
+export type LatentUpscaleDiffusionParams = z.input<typeof latentUpscale>;
+
+const noiseSchedule = options({
+  beta_schedule: ddpmShape.beta_schedule,
+  timesteps: count().default(1000),
+  linear_start: number().default(1e-4),
+  linear_end: number().default(2e-2),
+  cosine_s: number().default(8e-3),
+});
+const noiseAugmentation = options({
+  noise_schedule_config: section(noiseSchedule),
+  max_noise_level: count().default(1000),
+}).refine((params) => params.max_noise_level <= params.noise_schedule_config.timesteps, {
+  error: 'has to be at most the timesteps of noise_schedule_config',
+  path: ['max_noise_level'],
+});
 
 export const classifier = options({
   /** Log folder of the diffusion model whose latents are classified. */
@@ -94,4 +153,11 @@ export const classifier = options({
 registerTarget('ldm.models.diffusion.ddpm.DDPM', ddpm, { family: 'diffusion' });
 registerTarget('ldm.models.diffusion.ddpm.LatentDiffusion', latentDiffusion, { family: 'diffusion' });
 registerTarget('ldm.models.diffusion.ddpm.Layout2ImgDiffusion', layout2Img, { family: 'diffusion' });
+registerTarget('ldm.models.diffusion.ddpm.LatentInpaintDiffusion', latentInpaint, { family: 'diffusion' });
+registerTarget('ldm.models.diffusion.ddpm.LatentUpscaleDiffusion', latentUpscale, { family: 'diffusion' });
+registerTarget('ldm.modules.diffusionmodules.upscaling.SimpleImageConcat', options({}), { family: 'low-scale model' });
+registerTarget('ldm.modules.diffusionmodules.upscaling.ImageConcatWithNoiseAugmentation', noiseAugmentation, {
+  family: 'low-scale model',
+  ignored: ['to_cuda'],
+});
 registerTarget('ldm.models.diffusion.classifier.NoisyLatentImageClassifier', classifier, { family: 'classifier' });
