@@ -3,6 +3,7 @@ import { LdmError } from '../errors';
 import { type CallOptions, gradEnabled, job, toLdmError } from '../job';
 import { type DType, type LoadReport, type NativeObject, type NativeValue, native } from '../native';
 import { Tensor, unwrapTensors, wrapTensors } from '../tensor';
+import { clipTextNames, withoutConstants } from './clip-text-names';
 
 export interface CreateOptions extends CallOptions {
   /** 'cpu' (default) or 'cuda:N'. Weights are drawn on the CPU, as the reference does, and then moved. */
@@ -105,10 +106,14 @@ export class Module {
     const strict = options.strict ?? true;
     const ignore = options.ignoreKeys ?? [];
     const entries: Record<string, Tensor['native']> = {};
-    for (const [name, tensor] of state) if (!ignore.some((p) => name.startsWith(p))) entries[name] = tensor.native;
-    const report = await job(undefined, {}, () =>
-      native().load(this.native, entries, { requireAll: strict, requireShapes: true }),
-    );
+    for (const [name, tensor] of clipTextNames(state))
+      if (!ignore.some((p) => name.startsWith(p))) entries[name] = tensor.native;
+    const load = (requireAll: boolean) =>
+      job(undefined, {}, () => native().load(this.native, entries, { requireAll, requireShapes: true }));
+    let report = withoutConstants(await load(strict));
+    // Nothing was changed if a constant was all that is missing.
+    if (strict && report.constants > 0 && report.missing.length + report.unexpected.length === 0)
+      report = withoutConstants(await load(false));
     const wrong =
       report.mismatched.length > 0 || (strict && (report.missing.length > 0 || report.unexpected.length > 0));
     if (wrong) throw new LdmError('ERR_MISSING_KEYS', describeReport(report, strict, options.source));

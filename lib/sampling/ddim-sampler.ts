@@ -6,8 +6,9 @@
  * becomes the last one); a model that predicts x0 is sampled as such unless `outputIsEps` asks for the reference's numbers.
  */
 import { LdmError } from '../errors';
+import type { CallOptions } from '../job';
 import type { DDPM } from '../models/ddpm';
-import { type Tensor, unwrapTensors } from '../tensor';
+import { Tensor, unwrapTensors } from '../tensor';
 import type { Conditioning } from './conditioning';
 import { commonParams, runOptions, type SampleOptions } from './ddpm-sampler';
 import { Sampling } from './sampling';
@@ -25,8 +26,11 @@ export interface DDIMSampleOptions extends SampleOptions {
   useOriginalSteps?: boolean;
   /** Of the same form as `conditioning`; needed for guidance. */
   unconditionalConditioning?: Conditioning | null;
-  /** Guidance: uncond + scale * (cond - uncond). 1 (default) is none and costs nothing. */
-  unconditionalGuidanceScale?: number;
+  /**
+   * Guidance: uncond + scale * (cond - uncond). 1 (default) is none and costs nothing. A list has one scale for each step, in
+   * the order of the steps.
+   */
+  unconditionalGuidanceScale?: number | readonly number[];
   /** Replace each predicted clean sample by the nearest codes of the first stage (VQ). Default false. */
   quantizeX0?: boolean;
   /** Treat the output of a model that predicts x0 as noise, as the reference does. Default false. */
@@ -42,6 +46,22 @@ export interface DDIMSampleResult {
     /** xT and the clean samples predicted in the logged steps. */
     predX0: Tensor[];
   };
+}
+
+export interface StochasticEncodeOptions extends CallOptions {
+  /** Steps S of the sampling that follows. */
+  steps: number;
+  /** How the steps are spread. Default 'uniform'. */
+  discretize?: 'uniform' | 'quad';
+  /** `t` counts the model's timesteps instead of the steps. Default false. */
+  useOriginalSteps?: boolean;
+  /** Default: drawn. */
+  noise?: Tensor | null;
+}
+
+export interface DDIMDecodeOptions extends Omit<DDIMSampleOptions, 'xT' | 'timesteps'> {
+  /** The step to begin with, counted from the least noisy one: 1 to all steps. */
+  startStep: number;
 }
 
 /** Samples with few steps. */
@@ -60,12 +80,40 @@ export class DDIMSampler {
   sample(options: DDIMSampleOptions): Sampling<DDIMSampleResult> {
     return strided('ldm.models.diffusion.ddim.DDIMSampler', this.model, options);
   }
+
+  /**
+   * Clean samples with the noise of a step: where {@link decode} goes on from. Fast, and no exact inversion.
+   * @param x0 [n, c, h, w]
+   * @param t the step, 0 being the least noisy one: one for all, or int64 [n]. One behind the last step counts as the last.
+   * @throws LdmError ERR_INVALID_ARGUMENT for steps that the model does not have
+   */
+  async stochasticEncode(x0: Tensor, t: number | Tensor, options: StochasticEncodeOptions): Promise<Tensor> {
+    const { steps, discretize = 'uniform', useOriginalSteps = false, noise = null } = options;
+    const all = typeof t === 'number' ? Tensor.full([x0.shape[0]], t, { dtype: 'int64', device: x0.device }) : t;
+    const args = { x0, t: all, S: steps, discretize, use_original_steps: useOriginalSteps, noise };
+    return (await this.model.call('stochasticEncode', args, options)).x;
+  }
+
+  /**
+   * Prepares a run from noisy samples on: the last `startStep` steps of {@link sample}.
+   * @param x as {@link stochasticEncode} gives it for t = startStep, [n, c, h, w]
+   * @throws LdmError ERR_INVALID_ARGUMENT for options that do not fit each other or (when it runs) the model
+   */
+  decode(x: Tensor, options: DDIMDecodeOptions): Sampling<DDIMSampleResult> {
+    const shape = options.shape ?? x.shape.slice(1);
+    return strided('ldm.models.diffusion.ddim.DDIMSampler', this.model, { ...options, shape, xT: x });
+  }
 }
 
 /** A run of a sampler that takes DDIM's options. @internal */
-export function strided(target: string, model: DDPM, options: DDIMSampleOptions): Sampling<DDIMSampleResult> {
+export function strided(
+  target: string,
+  model: DDPM,
+  options: DDIMSampleOptions & { startStep?: number },
+): Sampling<DDIMSampleResult> {
   const scale = options.unconditionalGuidanceScale ?? 1;
-  if (scale !== 1 && !options.unconditionalConditioning)
+  const guided = typeof scale === 'number' ? scale !== 1 : scale.some((s) => s !== 1);
+  if (guided && !options.unconditionalConditioning)
     throw new LdmError(
       'ERR_INVALID_ARGUMENT',
       `Expected unconditionalConditioning for a guidance scale of ${scale}; pass it, or leave the scale at 1`,
@@ -81,9 +129,10 @@ export function strided(target: string, model: DDPM, options: DDIMSampleOptions)
         eta: options.eta ?? 0,
         discretize: options.discretize ?? 'uniform',
         timesteps: options.timesteps ?? null,
+        t_start: options.startStep ?? null,
         use_original_steps: options.useOriginalSteps ?? false,
         unconditional_conditioning: unwrapTensors(options.unconditionalConditioning ?? null),
-        unconditional_guidance_scale: scale,
+        unconditional_guidance_scale: typeof scale === 'number' ? scale : [...scale],
         quantize_denoised: options.quantizeX0 ?? false,
         output_is_eps: options.outputIsEps ?? false,
       }),

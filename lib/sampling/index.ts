@@ -1,6 +1,12 @@
 /** Samplers and schedules. One line a file, sorted. */
 export * from './conditioning';
-export { type DDIMSampleOptions, type DDIMSampleResult, DDIMSampler } from './ddim-sampler';
+export {
+  type DDIMDecodeOptions,
+  type DDIMSampleOptions,
+  type DDIMSampleResult,
+  DDIMSampler,
+  type StochasticEncodeOptions,
+} from './ddim-sampler';
 export { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler, type SampleOptions } from './ddpm-sampler';
 export * from './pipelines';
 export * from './plms-sampler';

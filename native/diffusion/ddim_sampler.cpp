@@ -21,14 +21,10 @@ std::vector<double> toDoubles(const at::Tensor& t) {
 
 DDIMSampler::DDIMSampler(const Value& params)
     : Sampler(params),
-      scale_(params.number("unconditional_guidance_scale")),
       outputIsEps_(params.boolean("output_is_eps") || model_->diffusion().parameterization() == Parameterization::Eps) {
-  // Guidance of scale 1 is no guidance: the unconditional half of the batch is not computed.
-  if (scale_ != 1)
-    uncond_ =
-        Conditioning::from(params.get("unconditional_conditioning"), model_->conditioningKey()).firstOf(x_.size(0));
   plan(params);
   begin(static_cast<int64_t>(timesteps_.size()));
+  readGuidance(params);
   xInter_ = predX0Inter_ = {x_};
 }
 
@@ -64,9 +60,29 @@ void DDIMSampler::plan(const Value& params) {
     if (kept < 1) invalid("'timesteps' leaves no step to do: it must be at least 2, but is " + std::to_string(wanted));
     timesteps_.resize(static_cast<size_t>(kept));
   }
+  if (params.has("t_start")) {
+    const int64_t start = params.integer("t_start");
+    if (start < 1 || start > static_cast<int64_t>(timesteps_.size()))
+      invalid("'t_start' must lie between 1 and the " + std::to_string(timesteps_.size()) + " steps, but is " +
+              std::to_string(start));
+    timesteps_.resize(static_cast<size_t>(start));
+  }
   for (size_t i = 0; i < timesteps_.size(); ++i)
     coefficients_.push_back({static_cast<float>(alphas[i]), static_cast<float>(alphasPrev[i]),
                              static_cast<float>(sigmas[i]), static_cast<float>(roots[i])});
+}
+
+void DDIMSampler::readGuidance(const Value& params) {
+  const Value& scale = params.get("unconditional_guidance_scale");
+  const auto steps = static_cast<size_t>(total_);
+  scales_ = scale.isList() ? scale.asNumbers("unconditional_guidance_scale")
+                           : std::vector<double>(steps, scale.asNumber("unconditional_guidance_scale"));
+  if (scales_.size() != steps)
+    invalid("'unconditional_guidance_scale' must be a number or one for each of the " + std::to_string(steps) +
+            " steps, but there are " + std::to_string(scales_.size()));
+  // Guidance of scale 1 is no guidance: the unconditional half of the batch is not computed.
+  if (std::all_of(scales_.begin(), scales_.end(), [](double s) { return s == 1; })) return;
+  uncond_ = Conditioning::from(params.get("unconditional_conditioning"), model_->conditioningKey()).firstOf(x_.size(0));
 }
 
 Evaluation DDIMSampler::nextEvaluation() {
@@ -76,10 +92,11 @@ Evaluation DDIMSampler::nextEvaluation() {
 }
 
 at::Tensor DDIMSampler::evaluate(const Evaluation& at) {
-  if (uncond_.empty()) return model_->applyModel(at.x, at.t, cond_);
+  const double scale = scales_[static_cast<size_t>(total_ - 1 - index_)];
+  if (uncond_.empty() || scale == 1) return model_->applyModel(at.x, at.t, cond_);
   auto both = model_->applyModel(at::cat({at.x, at.x}), at::cat({at.t, at.t}), Conditioning::stack(uncond_, cond_));
   auto halves = both.chunk(2);
-  return halves[0] + scale_ * (halves[1] - halves[0]);
+  return halves[0] + scale * (halves[1] - halves[0]);
 }
 
 bool DDIMSampler::advance(const at::Tensor& out, const Evaluation& at) {

@@ -19,7 +19,9 @@ namespace ldm {
 /// - S: how many steps; discretize: uniform or quad; eta
 /// - timesteps: use only the first so many of the S steps (the reference's subset rule), or null
 /// - use_original_steps: all of the model's timesteps instead of S
-/// - unconditional_conditioning (null: no guidance) and unconditional_guidance_scale (1: no guidance)
+/// - t_start: begin with this step, counted from the least noisy one (DDIMSampler.decode), or null for all
+/// - unconditional_conditioning (null: no guidance) and unconditional_guidance_scale (1: no guidance): a number, or one
+///   for each step (ucg_schedule)
 /// - output_is_eps: treat the output of a model that predicts x0 as noise
 ///
 /// result{} -> {samples, x_inter, pred_x0}: lists that start with x_T.
@@ -54,12 +56,13 @@ class DDIMSampler : public Sampler {
     float alpha, alphaPrev, sigma, sqrtOneMinusAlpha;
   };
   void plan(const Value& params);
+  void readGuidance(const Value& params);
 
   std::vector<int64_t> timesteps_;
   std::vector<Coefficients> coefficients_;
   Conditioning uncond_;
-  double scale_;
-  bool outputIsEps_;  ///< the network predicts noise, or is said to
+  std::vector<double> scales_;  ///< guidance of each step, the first step first
+  bool outputIsEps_;            ///< the network predicts noise, or is said to
   std::vector<at::Tensor> xInter_, predX0Inter_;
 };
 

@@ -96,6 +96,14 @@ at::Tensor GaussianDiffusion::qSample(const at::Tensor& x0, const at::Tensor& t,
   return extract(sqrtAlphasCumprod, t, x0.dim()) * x0 + extract(sqrtOneMinusAlphasCumprod, t, x0.dim()) * noise;
 }
 
+at::Tensor GaussianDiffusion::qSampleAtSteps(const at::Tensor& x0, const at::Tensor& t,
+                                             const std::vector<int64_t>& timesteps, const at::Tensor& noise) const {
+  std::vector<int64_t> shape(static_cast<size_t>(x0.dim()), 1);
+  shape[0] = t.size(0);
+  const at::Tensor bar = alphaBarAtSteps(alphasCumprod, timesteps, t).reshape(shape);
+  return bar.sqrt() * x0 + (1 - bar).sqrt() * noise;
+}
+
 NormalMoments GaussianDiffusion::qMeanVariance(const at::Tensor& x0, const at::Tensor& t) const {
   return {extract(sqrtAlphasCumprod, t, x0.dim()) * x0, extract(1 - alphasCumprod, t, x0.dim()),
           extract(logOneMinusAlphasCumprod, t, x0.dim())};

@@ -40,6 +40,9 @@ class GaussianDiffusion {
 
   /// q(x_t | x_0): the noisy sample for given noise.
   at::Tensor qSample(const at::Tensor& x0, const at::Tensor& t, const at::Tensor& noise) const;
+  /// The noisy sample at steps t [n] of DDIM's list of timesteps (DDIMSampler.stochastic_encode).
+  at::Tensor qSampleAtSteps(const at::Tensor& x0, const at::Tensor& t, const std::vector<int64_t>& timesteps,
+                            const at::Tensor& noise) const;
   /// q(x_t | x_0)
   NormalMoments qMeanVariance(const at::Tensor& x0, const at::Tensor& t) const;
   /// q(x_{t-1} | x_t, x_0); the log-variance is clipped because the variance is 0 at t = 0.

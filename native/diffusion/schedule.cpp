@@ -86,6 +86,12 @@ DdimParameters makeDdimSamplingParameters(const at::Tensor& alphasCumprod, const
   return out;
 }
 
+at::Tensor alphaBarAtSteps(const at::Tensor& alphasCumprod, const std::vector<int64_t>& timesteps,
+                           const at::Tensor& t) {
+  const auto index = at::tensor(timesteps, at::kLong).to(t.device());
+  return alphasCumprod.index_select(0, index).index_select(0, t.clamp_max(index.size(0) - 1));
+}
+
 namespace {
 
 /// The free functions of ldm.modules.diffusionmodules.util for JavaScript.

@@ -43,4 +43,8 @@ struct DdimParameters {
 DdimParameters makeDdimSamplingParameters(const at::Tensor& alphasCumprod, const std::vector<int64_t>& timesteps,
                                           double eta);
 
+/// alpha_bar [n] (float32) at steps t [n] of such a list, for DDIMSampler.stochastic_encode. A t behind the last step
+/// counts as the last one (the reference fails: image to image with strength 1).
+at::Tensor alphaBarAtSteps(const at::Tensor& alphasCumprod, const std::vector<int64_t>& timesteps, const at::Tensor& t);
+
 }  // namespace ldm

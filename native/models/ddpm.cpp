@@ -8,6 +8,7 @@
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../diffusion/ddpm_sampler.h"
+#include "../diffusion/schedule.h"
 #include "image_grid.h"
 
 namespace ldm {
@@ -63,6 +64,15 @@ void DDPM::announceFormulas() {
     const auto& x = a.tensor("xStart");
     auto noise = a.optTensor("noise");
     return Map{{"x", diffusion_.qSample(x, a.tensor("t"), noise.defined() ? noise : randnLike(x))}};
+  });
+  method("stochasticEncode", [this](const Value& a) -> Value {
+    at::NoGradGuard noGrad;
+    const auto &x = a.tensor("x0"), &t = a.tensor("t");
+    auto noise = a.optTensor("noise");
+    if (!noise.defined()) noise = randnLike(x);
+    if (a.boolean("use_original_steps")) return Map{{"x", diffusion_.qSample(x, t, noise)}};
+    auto steps = makeDdimTimesteps(a.string("discretize"), a.integer("S"), diffusion_.timesteps());
+    return Map{{"x", diffusion_.qSampleAtSteps(x, t, steps, noise)}};
   });
   method("qMeanVariance", [this, moments](const Value& a) -> Value {
     return moments(diffusion_.qMeanVariance(a.tensor("xStart"), a.tensor("t")));

@@ -29,7 +29,7 @@ struct DiffusionLoss {
 /// Children: model (DiffusionWrapper), model_ema (LitEma, with use_ema). Own state: logvar (with learn_logvar) and the
 /// buffers of the schedule.
 ///
-/// Formulas: qSample, qMeanVariance, qPosterior, predictStartFromNoise, predictEpsFromXstart,
+/// Formulas: qSample, stochasticEncode, qMeanVariance, qPosterior, predictStartFromNoise, predictEpsFromXstart,
 /// getV, predictStartFromV, predictEpsFromV, priorBpd, schedule.
 /// Network: applyModel, pMeanVariance, pSample. Losses: pLosses, sharedStep, getInput.
 /// Training: configureOptimizers, trainBatch, validateBatch, setLearningRates, optimizerStates, loadOptimizerStates.
