@@ -1,5 +1,6 @@
 /** The options that all commands with a trained diffusion model share, and how they get it. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../config';
 import { DDPM } from '../models/ddpm';
 import { LatentDiffusion } from '../models/latent-diffusion';
 import { type LoadedModel, loadModel } from '../models/load-model';
@@ -61,8 +62,8 @@ export interface OpenedModel extends LoadedModel {
 
 export interface OpenModelOptions {
   overrides?: readonly string[];
-  /** Draw the initial weights with the seed first, as scripts do that seed before they build the model. */
-  seedBeforeModel?: boolean;
+  /** Draw the initial weights of such a model with the seed first, as scripts do that seed before they build the model. */
+  seedBeforeModel?: (config: Config) => boolean;
 }
 
 /** Opens the model that the flags name, else that of the zoo. */
@@ -78,13 +79,18 @@ export async function openZooModel(flags: ModelFlags, zoo: ZooModel, options?: O
 export async function openModel(
   source: string,
   flags: ModelFlags,
-  { overrides = [], seedBeforeModel = false }: OpenModelOptions = {},
+  { overrides = [], seedBeforeModel }: OpenModelOptions = {},
 ): Promise<OpenedModel> {
   const { device } = flags;
   const random = new Generator(flags.seed, device);
   // Weights are drawn on the CPU: the stream of another device begins after the model in any case.
-  const drawn = seedBeforeModel && device === 'cpu' ? random : undefined;
-  const loaded = await loadModel(source, { checkpoint: flags.ckpt, overrides, device, random: drawn });
+  const loaded = await loadModel(source, {
+    checkpoint: flags.ckpt,
+    overrides,
+    device,
+    random: (config) => (seedBeforeModel?.(config) && device === 'cpu' ? random : undefined),
+    compact: true,
+  });
   try {
     const { model, hasEma } = loaded;
     if (!(model instanceof DDPM))

@@ -62,7 +62,8 @@ export interface DDPMLogImagesOptions extends CallOptions {
   sample?: boolean;
 }
 
-const SCHEDULE_BUFFERS = [
+/** What a state_dict holds of the schedule. @internal */
+export const SCHEDULE_BUFFERS: readonly string[] = [
   'betas',
   'alphas_cumprod',
   'alphas_cumprod_prev',

@@ -9,7 +9,7 @@ import { registerModel } from './registry';
 import { TextEmbedder } from './text-embedder';
 
 const tokenizerOf = ({ arch }: ResolvedParams): Tokenizer =>
-  new CLIPTokenizer({ maxLength: (arch as OpenCLIPTextConfig).context_length, truncate: true });
+  new CLIPTokenizer({ maxLength: (arch as OpenCLIPTextConfig).context_length, truncate: true, manner: 'open_clip' });
 
 /**
  * The states of open_clip's text model, [n, context_length, width]; with `layer: penultimate` those before its last layer. The

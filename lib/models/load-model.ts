@@ -6,20 +6,24 @@ import { Config, type ConfigMap, loadConfig, parseDotlist } from '../config';
 import { LdmError } from '../errors';
 import type { RandomSource } from '../job';
 import { classNamesOf, configsOf } from '../training/log-folder';
+import { compactLike } from './compact-like';
+import { SCHEDULE_BUFFERS } from './ddpm';
 import { howToGet } from './model-zoo';
 import type { CreateOptions, Module } from './module';
 import { instantiateFromConfig } from './registry';
 
-export interface LoadModelOptions extends Omit<CreateOptions, 'init'> {
+export interface LoadModelOptions extends Omit<CreateOptions, 'init' | 'random'> {
   /**
    * Checkpoint; default: `checkpoints/last.ckpt` of the log folder, or `model.ckpt` or `last.ckpt` beside the config.
    */
   checkpoint?: string;
   /**
    * Draw the initial weights from this source before the checkpoint replaces them. Scripts of the reference that seed first
-   * and build the model then draw their noise where that leaves the CPU's stream.
+   * and build the model then draw their noise where that leaves the CPU's stream. A function is asked with the config.
    */
-  random?: RandomSource;
+  random?: RandomSource | ((config: Config) => RandomSource | undefined);
+  /** Store weights that the file has in half precision so, see {@link Module.compact}: the same numbers in half the memory. */
+  compact?: boolean;
   /** Overrides `a.b.c=value`. */
   overrides?: readonly string[];
 }
@@ -36,8 +40,17 @@ export interface LoadedModel {
   classNames: readonly string[];
 }
 
-/** Weights that only training needs, and the moving average, may be absent. */
-const OPTIONAL = ['loss.', 'model_ema.'];
+/**
+ * What may be absent: weights that only training needs, the moving average, what follows from the config (converted files of
+ * Stable Diffusion lack it), and what open_clip's text model has and does not use here.
+ */
+const OPTIONAL = [
+  'loss.',
+  'model_ema.',
+  ...SCHEDULE_BUFFERS,
+  'cond_stage_model.model.logit_scale',
+  'cond_stage_model.model.text_projection',
+];
 
 /**
  * Creates the model of a config and loads its checkpoint; it is in evaluation mode.
@@ -45,15 +58,15 @@ const OPTIONAL = ['loss.', 'model_ema.'];
  * @throws LdmError ERR_FILE, ERR_CONFIG, ERR_CHECKPOINT, ERR_MISSING_KEYS
  */
 export async function loadModel(source: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
-  const { checkpoint: given, overrides = [], ...create } = options;
+  const { checkpoint: given, overrides = [], random, compact = false, ...create } = options;
   const { configs, file, classNames } = locate(source, given && existing(given));
   const config = withoutCheckpoints(loadConfig(configs)).merge(parseDotlist(overrides));
   using checkpoint = await readCheckpoint(file);
-  const model = await instantiateFromConfig(config.get('model') as never, {
-    ...create,
-    init: create.random ? 'random' : 'empty',
-  });
+  const drawn = typeof random === 'function' ? random(config) : random;
+  const init = drawn ? 'random' : 'empty';
+  const model = await instantiateFromConfig(config.get('model') as never, { ...create, random: drawn, init });
   try {
+    if (compact) await compactLike(model, checkpoint.stateDict);
     const report = await model.loadStateDict(checkpoint.stateDict, { strict: false, source: file });
     const missing = report.missing.filter((key) => !OPTIONAL.some((prefix) => key.startsWith(prefix)));
     if (missing.length > 0)

@@ -46,6 +46,11 @@ export const modelZoo = {
     checkpoint: 'models/ldm/cin256-v2/model.ckpt',
     url: `${FILES}/nitro/cin/model.ckpt`,
   },
+  'stable-diffusion-v1': {
+    config: 'models/ldm/stable-diffusion-v1/v1-inference.yaml',
+    checkpoint: 'models/ldm/stable-diffusion-v1/model.ckpt',
+    url: 'https://huggingface.co/CompVis/stable-diffusion-v-1-4-original/resolve/main/sd-v1-4.ckpt',
+  },
   ...Object.fromEntries(
     ['kl-f4', 'kl-f8', 'kl-f16', 'kl-f32', 'vq-f4', 'vq-f4-noattn', 'vq-f8', 'vq-f8-n256', 'vq-f16'].map((name) => [
       name,

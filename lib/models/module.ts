@@ -71,7 +71,7 @@ export class Module {
   /**
    * Stores the weights of linear maps and convolutions in half precision, for inference in about half the memory. Arithmetic
    * stays as it is: each weight is widened where it is used, so weights that come from a half precision file give the same
-   * numbers as in float32. Gradients are switched off for good.
+   * numbers as in float32. A compact model is not for training.
    * @param options.keep false: the weights' values are undefined until a checkpoint is loaded. Default true.
    */
   async compact(dtype: 'float16' | 'bfloat16', options: { keep?: boolean } = {}): Promise<void> {

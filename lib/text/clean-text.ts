@@ -5,6 +5,9 @@
  */
 import { decodeHTML, decodeHTMLStrict } from 'entities';
 
+/** Whose tokenizer of CLIP's vocabulary. */
+export type CLIPManner = 'openai' | 'open_clip' | 'transformers';
+
 /** https://ftfy.readthedocs.io: fix_latin_ligatures */
 const LIGATURES: Readonly<Record<string, string>> = {
   '\u0132': 'IJ',
@@ -34,7 +37,11 @@ const LIGATURE = new RegExp(`[${Object.keys(LIGATURES).join('')}]`, 'g');
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const TERMINAL_ESCAPE = /\x1b\[[\d;]*[a-zA-Z]/g;
 const WIDE = /[\u3000\uff01-\uffef]/g;
-const LINE_BREAK = /\r\n|[\r\u2028\u2029\x85]/g;
+const LINE_BREAK = /\r\n|[\r\u2028\u2029]/g;
+/** Control characters that nobody means: bytes of Windows-1252 that were read as Latin-1. */
+const C1 = /[\x80-\x9f]/g;
+/** What those are; five are nothing. (Node's decoder of windows-1252 takes them for Latin-1.) */
+const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL = /[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g;
 
@@ -60,6 +67,7 @@ function unescapePlain(text: string): string {
 function fixText(text: string): string {
   return unescapePlain(text)
     .replace(TERMINAL_ESCAPE, '')
+    .replace(C1, (c) => WINDOWS_1252[c.charCodeAt(0) - 0x80])
     .replace(LIGATURE, (c) => LIGATURES[c])
     .replace(WIDE, (c) => c.normalize('NFKC'))
     .replace(/[\u02bc\u2018-\u201b]/g, "'")
@@ -72,9 +80,9 @@ function fixText(text: string): string {
 
 /**
  * Repaired characters, single blanks, and HTML entities as what they stand for.
- * @param manner 'openai': all entities, twice over; 'transformers': not in what looks like HTML
+ * @param manner 'openai' and 'open_clip': all entities, twice over; 'transformers': not in what looks like HTML
  */
-export function cleanText(text: string, manner: 'openai' | 'transformers' = 'openai'): string {
+export function cleanText(text: string, manner: CLIPManner = 'openai'): string {
   const fixed = fixText(text);
-  return (manner === 'openai' ? decodeHTML(decodeHTML(fixed)) : fixed).replace(/\p{White_Space}+/gu, ' ').trim();
+  return (manner === 'transformers' ? fixed : decodeHTML(decodeHTML(fixed))).replace(/\p{White_Space}+/gu, ' ').trim();
 }

@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { LdmError } from '../errors';
 import { Tensor } from '../tensor';
 import { byteCharacters, bytePairs, WORD_END } from './byte-pairs';
-import { cleanText } from './clean-text';
+import { type CLIPManner, cleanText } from './clean-text';
 import type { Tokenizer } from './tokenizer';
 
 const FILE = path.join(__dirname, '../../models/clip/bpe_simple_vocab_16e6.txt.gz');
@@ -16,7 +16,16 @@ const FILE = path.join(__dirname, '../../models/clip/bpe_simple_vocab_16e6.txt.g
 const SIZE = 49408;
 const START = '<|startoftext|>';
 const END = '<|endoftext|>';
-const WORD = /<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/giu;
+/** How texts may spell start and end themselves; everything is lower case by then. */
+const SPECIAL: ReadonlyMap<string, string> = new Map([
+  [START, START],
+  [END, END],
+  ['<start_of_text>', START],
+  ['<end_of_text>', END],
+]);
+const WORDS = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\p{White_Space}\p{L}\p{N}]+/u.source;
+const OPENAI = new RegExp(String.raw`<\|startoftext\|>|<\|endoftext\|>|${WORDS}`, 'giu');
+const OPEN_CLIP = new RegExp(`<start_of_text>|<end_of_text>|${WORDS}`, 'giu');
 
 export interface Vocabulary {
   ids: ReadonlyMap<string, number>;
@@ -45,18 +54,19 @@ export interface CLIPTokenizerOptions {
   /** Cut longer texts; otherwise they are refused, as in the reference. Default false. */
   truncate?: boolean;
   /**
-   * 'openai' (default): as clip.tokenize and open_clip.tokenize do; rows are filled up with zeros. 'transformers': as
-   * transformers' CLIPTokenizer of openai/clip-vit-large-patch14 does with ftfy installed; rows are filled up with
-   * <|endoftext|>, and HTML entities stay in a text with "<".
+   * 'openai' (default): as clip.tokenize does; rows are filled up with zeros. 'open_clip': as open_clip.tokenize does, which
+   * differs in how a text may spell start and end itself. 'transformers': as transformers' CLIPTokenizer of
+   * openai/clip-vit-large-patch14 does with ftfy installed; rows are filled up with <|endoftext|>, and HTML entities stay in
+   * a text with "<".
    */
-  manner?: 'openai' | 'transformers';
+  manner?: CLIPManner;
 }
 
 /** Lower-cased byte-pair tokens between <|startoftext|> and <|endoftext|>. */
 export class CLIPTokenizer implements Tokenizer {
   readonly maxLength: number;
   readonly truncate: boolean;
-  readonly manner: 'openai' | 'transformers';
+  readonly manner: CLIPManner;
 
   /** @throws LdmError ERR_INVALID_ARGUMENT for a length below 2 */
   constructor(options: CLIPTokenizerOptions = {}) {
@@ -79,10 +89,14 @@ export class CLIPTokenizer implements Tokenizer {
   /** A text's token ids, without start and end, uncut. */
   tokenIds(text: string): number[] {
     const { ids, ranks } = clipVocabulary();
-    const words = cleanText(text, this.manner).toLowerCase().match(WORD) ?? [];
+    const pattern = this.manner === 'open_clip' ? OPEN_CLIP : OPENAI;
+    // transformers takes special tokens out before it cleans what lies between them.
+    const parts = this.manner === 'transformers' ? text.split(/(<\|(?:start|end)oftext\|>)/) : [text];
+    const words = parts.flatMap((part) => cleanText(part, this.manner).toLowerCase().match(pattern) ?? []);
+    // The other library's spelling is never one word: its letters stand apart from its brackets.
     return words.flatMap((word) => {
-      if (word === START || word === END) return [ids.get(word)!];
-      return bytePairs(word, ranks).map((symbol) => ids.get(symbol)!);
+      const special = SPECIAL.get(word);
+      return special ? [ids.get(special)!] : bytePairs(word, ranks).map((symbol) => ids.get(symbol)!);
     });
   }
 

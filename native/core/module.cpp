@@ -120,11 +120,12 @@ void Module::to(const at::Device& device, c10::optional<at::ScalarType> dtype) {
 void Module::compact(at::ScalarType dtype, bool keep) {
   at::NoGradGuard guard;
   for (auto& p : parameters_) {
-    p.tensor.mutable_grad().reset();
-    p.tensor.set_requires_grad(false);
     if (!p.large || p.tensor.scalar_type() == dtype) continue;
+    const bool grad = p.tensor.requires_grad();
+    p.tensor.mutable_grad().reset();
     p.tensor.set_data(keep ? p.tensor.detach().to(dtype)
                            : at::empty(p.tensor.sizes(), p.tensor.options().dtype(dtype).requires_grad(false)));
+    p.tensor.set_requires_grad(grad);
   }
   for (auto& [name, module] : children_) module->compact(dtype, keep);
   stateChanged();

@@ -40,7 +40,7 @@ class Module : public Object {
   virtual void train(bool mode);
   void requiresGrad(bool on);
   /// Stores the weights that were announced with `largeWeight` in half precision, for inference with less memory.
-  /// Arithmetic stays in the precision of the input: each weight is widened where it is used. The model trains no more.
+  /// Arithmetic stays in the precision of the input: each weight is widened where it is used. Not for training.
   /// @param keep whether the weights' values are converted; without it they are undefined until something is loaded
   void compact(at::ScalarType dtype, bool keep);
   /// Moves and casts in place. Only floating point tensors are cast.

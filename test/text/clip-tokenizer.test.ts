@@ -21,6 +21,8 @@ test.each([
   ['ligatures and wide letters become plain', '\ufb01ne \uff21', 'fine a'],
   ['entities become what they stand for, twice', '&amp;lt;b&#62; &#x41;', '<b> a'],
   ['accents are composed', 'cafe\u0301', 'caf\u00e9'],
+  ['entities of all names and of capitals', 'caf&eacute; &NTILDE;', 'caf\u00e9 \u00f1'],
+  ['bytes of Windows-1252 become what they are there', 'a\x85', 'a\u2026'],
   ['control characters vanish', 'c\u0007a\ufefft', 'cat'],
 ])('%s', (_, text, same) => expect(ids(text)).toEqual(ids(same)));
 
@@ -47,4 +49,30 @@ test('a length below 2 is refused', () => expect(() => new CLIPTokenizer({ maxLe
 
 test('cleaning keeps what it does not know', () => {
   expect(cleanText('AT&T &unknown; &apos &#0; \ud800')).toBe('AT&T &unknown; &apos \ufffd \ufffd');
+});
+
+describe('manners', () => {
+  const of = (manner: 'openai' | 'open_clip' | 'transformers') => new CLIPTokenizer({ manner });
+
+  test('transformers leaves entities in what may be HTML, from the line of the first "<" on', () => {
+    const text = 'a &amp; b\n<b> c &amp; d';
+    expect(of('transformers').tokenIds(text)).toEqual(of('openai').tokenIds('a & b <b> c &amp;amp;amp; d'));
+    expect(of('openai').tokenIds(text)).toEqual(of('openai').tokenIds('a & b <b> c & d'));
+  });
+
+  test('each knows its own spelling of start and end', () => {
+    expect(of('transformers').tokenIds('<|endoftext|>')).toEqual([49407]);
+    expect(of('open_clip').tokenIds('<end_of_text> <START_OF_TEXT>')).toEqual([49407, 49406]);
+    expect(of('open_clip').tokenIds('<|endoftext|>').length).toBeGreaterThan(3);
+    expect(of('openai').tokenIds('<end_of_text>').length).toBeGreaterThan(3);
+  });
+
+  test('transformers fills up with the end, and texts are cut before it', async () => {
+    using tokens = new CLIPTokenizer({ maxLength: 5, truncate: true, manner: 'transformers' }).encode([
+      'a',
+      'a b c d e',
+    ]);
+    const ids = Array.from((await tokens.data()) as BigInt64Array, Number);
+    expect(ids).toEqual([49406, 320, 49407, 49407, 49407, 49406, 320, 321, 322, 49407]);
+  });
 });

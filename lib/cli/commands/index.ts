@@ -29,6 +29,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./txt2img')).txt2img,
   },
   {
+    name: 'img2img',
+    summary: 'change a picture as a text says',
+    load: async () => (await import('./img2img')).img2img,
+  },
+  {
     name: 'inpaint',
     summary: 'fill in the masked parts of pictures',
     load: async () => (await import('./inpaint')).inpaint,

@@ -1,10 +1,11 @@
 /** From conditions to pictures, one function for each of the official scripts. One line a file, sorted. */
 export { type ClassToImageOptions, classCountOf, classToImage } from './class-to-image';
 export type { PipelineOptions } from './draw';
+export { encodePictures, type ImageToImageOptions, imageToImage, stepOfStrength } from './image-to-image';
 export { type InpaintOptions, inpaint, inpaintConditioning, isInpaintingModel } from './inpaint';
 export { isLayoutModel, type LayoutToImageOptions, layoutToImage } from './layout-to-image';
 export { labelCountOf, type SegmentationToImageOptions, segmentationToImage } from './segmentation-to-image';
 export { firstStageFactor, latentMultiple, latentShape, type PictureSize, trainedSize } from './sizes';
 export { isSuperResolutionModel, type SuperResolveOptions, superResolve } from './super-resolution';
-export { type TextToImageOptions, textToImage } from './text-to-image';
+export { type TextOptions, type TextToImageOptions, textToImage } from './text-to-image';
 export { type UnconditionalOptions, unconditionalImages } from './unconditional';

@@ -5,7 +5,8 @@ import type { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
 import { latentShape, type PictureSize, trainedSize } from './sizes';
 
-export interface TextToImageOptions extends PipelineOptions, Partial<PictureSize> {
+/** What guides a picture. */
+export interface TextOptions {
   /** One picture each. */
   prompts: readonly string[];
   /** Guidance: uncond + scale * (cond - uncond); 1 is none. Default 5. */
@@ -14,28 +15,39 @@ export interface TextToImageOptions extends PipelineOptions, Partial<PictureSize
   negativePrompt?: string;
 }
 
+export interface TextToImageOptions extends PipelineOptions, TextOptions, Partial<PictureSize> {}
+
 /**
  * Draws pictures of texts with DDIM (50 steps, eta 0) or another sampler.
  * @returns [n, 3, height, width] in [0, 1]
  * @throws LdmError ERR_INVALID_ARGUMENT for a model that takes no texts, or a size that the networks cannot halve
  */
 export async function textToImage(model: LatentDiffusion, options: TextToImageOptions): Promise<Tensor> {
-  const { prompts, scale = 5, negativePrompt = '', height, width, ...run } = options;
-  if (!model.tokenizer)
-    throw new LdmError('ERR_INVALID_ARGUMENT', 'This model takes no texts: its conditioning stage has no tokenizer.');
-  if (prompts.length === 0) throw new LdmError('ERR_INVALID_ARGUMENT', 'Expected at least one prompt');
+  const { prompts, scale = 5, negativePrompt, height, width, ...run } = options;
   const trained = trainedSize(model);
   const shape = latentShape(model, { height: height ?? trained.height, width: width ?? trained.width });
-  const { signal, precision } = options;
-  const encode = (texts: readonly string[]) => model.getLearnedConditioning(texts, { signal, precision });
-  const unconditionalConditioning = scale === 1 ? null : await encode(prompts.map(() => negativePrompt));
-  const conditioning = await encode(prompts);
   const plan = {
     shape: [prompts.length, ...shape] as const,
-    conditioning,
-    unconditionalConditioning,
+    ...(await encodeTexts(model, { prompts, scale, negativePrompt }, run)),
     scale,
     defaults: { steps: 50, eta: 0 },
   };
   return decodePictures(model, await drawLatents(model, plan, run), run);
+}
+
+/**
+ * The conditions of texts, and of what guidance leads away from (null without guidance).
+ * @internal
+ */
+export async function encodeTexts(
+  model: LatentDiffusion,
+  { prompts, scale, negativePrompt = '' }: TextOptions & { scale: number },
+  { signal, precision }: Pick<PipelineOptions, 'signal' | 'precision'>,
+): Promise<{ conditioning: Tensor; unconditionalConditioning: Tensor | null }> {
+  if (!model.tokenizer)
+    throw new LdmError('ERR_INVALID_ARGUMENT', 'This model takes no texts: its conditioning stage has no tokenizer.');
+  if (prompts.length === 0) throw new LdmError('ERR_INVALID_ARGUMENT', 'Expected at least one prompt');
+  const encode = (texts: readonly string[]) => model.getLearnedConditioning(texts, { signal, precision });
+  const unconditionalConditioning = scale === 1 ? null : await encode(prompts.map(() => negativePrompt));
+  return { conditioning: await encode(prompts), unconditionalConditioning };
 }

@@ -1,0 +1,165 @@
+/** What `txt2img` and `img2img` share: texts in batches, pictures under the original scripts' names, a grid of all. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { LdmError } from '../errors';
+import type { Pictures } from '../pictures/picture';
+import type { RunOptions } from '../sampling';
+import type { Tensor } from '../tensor';
+import { UsageError } from './errors';
+import type { OpenedModel } from './model-options';
+import type { Output } from './output';
+import { fileNameOf, nextNumber, saveGrid, savePicture, takePictures } from './picture-files';
+import { Progress } from './progress';
+import { type ScriptDefaults, scriptDefaultsOf } from './text-to-image-defaults';
+import { integerFrom, numberWithin } from './values';
+
+/** Flags of both commands. */
+export interface TextFlags {
+  prompt: string;
+  negative_prompt: string;
+  fromFile?: string;
+  outdir: string;
+  skip_grid?: boolean;
+  skip_save?: boolean;
+  ddim_steps?: number;
+  plms?: boolean;
+  fixed_code?: boolean;
+  ddim_eta: number;
+  n_iter?: number;
+  C?: number;
+  f?: number;
+  n_samples?: number;
+  n_rows: number;
+  scale?: number;
+  seed: number;
+}
+
+/** Adds the options of both commands; defaults that depend on the model are named in the help only. */
+export function addTextOptions(
+  command: Command,
+  outdir: string,
+  defaults: Record<'steps' | 'n_iter' | 'n_samples' | 'scale', string>,
+) {
+  return command
+    .option('--prompt <text>', 'what to draw', 'a painting of a virus monster playing guitar')
+    .option('--negative_prompt <text>', 'what guidance leads away from', '')
+    .option('--from-file <file>', 'draw the texts of a file, one a line')
+    .option('--outdir <dir>', 'folder for the pictures', outdir)
+    .option('--skip_grid', 'write no grid of all pictures')
+    .option('--skip_save', 'write no single pictures')
+    .option('--ddim_steps <n>', `steps of the sampler (default: ${defaults.steps})`, integerFrom(1))
+    .option('--ddim_eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 0)
+    .option('--n_iter <n>', `how often (default: ${defaults.n_iter})`, integerFrom(1))
+    .option('--C <n>', "channels of the latent (the model's, or an error)", integerFrom(1))
+    .option('--f <n>', "factor of the first stage (the model's, or an error)", integerFrom(1))
+    .option('--n_samples <n>', `pictures of each text at a time (default: ${defaults.n_samples})`, integerFrom(1))
+    .option('--n_rows <n>', 'pictures in a row of the grid (default: n_samples)', integerFrom(0), 0)
+    .option('--scale <x>', `guidance, 1 is none (default: ${defaults.scale})`, numberWithin(0));
+}
+
+/** The texts of `--from-file`, one a line; null without it. */
+export function textsOf(file: string | undefined): string[] | null {
+  if (file === undefined) return null;
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new LdmError('ERR_FILE', `Cannot read the texts of ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  const lines = text.split(/\r\n|\r|\n/);
+  if (lines.at(-1) === '') lines.pop();
+  if (lines.length === 0) throw new UsageError(`${file} is empty: expected one text a line.`);
+  return lines;
+}
+
+/** What the flags leave open, as the original script of the model has it. */
+export function wantedOf(opened: OpenedModel, flags: TextFlags, command: 'txt2img' | 'img2img'): ScriptDefaults {
+  const defaults = scriptDefaultsOf(opened.model, command);
+  const { ddim_steps = Math.min(defaults.ddim_steps, opened.model.numTimesteps) } = flags;
+  const { n_iter = defaults.n_iter, n_samples = defaults.n_samples, scale = defaults.scale } = flags;
+  return { ...defaults, ddim_steps, n_iter, n_samples, scale };
+}
+
+/** `--C` and `--f` of the original have to agree with the model. */
+export function checkLatent(flags: TextFlags, channels: number, factor: number): void {
+  if (flags.C !== undefined && flags.C !== channels)
+    throw new UsageError(`This model's latents have ${channels} channels: leave --C ${flags.C} out.`);
+  if (flags.f !== undefined && flags.f !== factor)
+    throw new UsageError(`This model's first stage has factor ${factor}: leave --f ${flags.f} out.`);
+}
+
+export interface DrawnTexts {
+  images: string[];
+  grid: string | null;
+  settings: object;
+}
+
+export interface DrawTextsPlan {
+  texts: readonly string[] | null;
+  wanted: ScriptDefaults;
+  /** What else pictures tell of themselves. */
+  settings: object;
+  /** Draws one batch: pictures [n, 3, H, W] in [0, 1]. */
+  draw(
+    prompts: readonly string[],
+    run: Pick<RunOptions, 'random' | 'precision' | 'signal' | 'onProgress'>,
+  ): Promise<Tensor>;
+}
+
+/** Draws all batches and writes `samples/00000.png`, ... and the grid. */
+export async function drawTexts(
+  opened: OpenedModel,
+  flags: TextFlags,
+  plan: DrawTextsPlan,
+  signal: AbortSignal,
+  output: Output,
+): Promise<DrawnTexts> {
+  const { texts, wanted } = plan;
+  const { random, precision } = opened;
+  const batches = texts ? chunks(texts, wanted.n_samples) : [Array<string>(wanted.n_samples).fill(flags.prompt)];
+  const settings = {
+    checkpoint: opened.checkpoint,
+    global_step: opened.globalStep,
+    steps: wanted.ddim_steps,
+    eta: flags.ddim_eta,
+    scale: wanted.scale,
+    ...plan.settings,
+    seed: flags.seed,
+    ema: opened.ema,
+  };
+  const samplePath = path.join(flags.outdir, 'samples');
+  let next = nextNumber(samplePath, /^(\d+)\.png$/);
+  const gridNumber = nextNumber(flags.outdir, /^grid-(\d+)\.png$/, 'samples');
+  const progress = new Progress(output, { label: 'sampling', total: 1 });
+  const images: string[] = [];
+  const all: Pictures[] = [];
+  const runs = wanted.n_iter * batches.length;
+  for (let run = 0; run < runs; run++) {
+    const prompts = batches[run % batches.length];
+    const onProgress = ({ step, total }: { step: number; total: number }) =>
+      progress.update(run * total + step, {}, runs * total);
+    const pictures = await takePictures(await plan.draw(prompts, { random, precision, signal, onProgress }));
+    if (!flags.skip_save)
+      for (const [k, prompt] of prompts.entries()) {
+        const file = path.join(samplePath, `${String(next++).padStart(wanted.digits, '0')}.png`);
+        await savePicture(file, pictures, k, { prompt, ...settings, index: run * wanted.n_samples + k });
+        images.push(file);
+      }
+    if (!flags.skip_grid) all.push(pictures);
+  }
+  progress.end();
+  if (flags.skip_grid) return { images, grid: null, settings };
+  const numbered = `grid-${String(gridNumber).padStart(4, '0')}`;
+  const grid = path.join(
+    flags.outdir,
+    `${wanted.gridNamedByPrompt && !texts ? fileNameOf(flags.prompt) : numbered}.png`,
+  );
+  const prompt = texts ? { prompts: texts } : { prompt: flags.prompt };
+  await saveGrid(grid, all, flags.n_rows || wanted.n_samples, { ...prompt, ...settings });
+  return { images, grid, settings };
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
