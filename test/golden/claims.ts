@@ -36,6 +36,7 @@ const CLAIMED = [
   /^quantizers$/,
   /^loss_vq_/,
   /^(train_vq_3steps|resume_vq|resume_kl)$/,
+  /^sd[12]_/,
 ];
 
 /** Whether a case of this name belongs to what is claimed. */

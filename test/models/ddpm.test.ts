@@ -81,7 +81,7 @@ describe('DDPM', () => {
 
   test('wrong options are refused', async () => {
     const unet_config = tinyUnet();
-    await expect(DDPM.create({ unet_config, parameterization: 'v' as 'eps' })).rejects.toMatchObject({
+    await expect(DDPM.create({ unet_config, parameterization: 'score' as 'eps' })).rejects.toMatchObject({
       code: 'ERR_CONFIG',
     });
     await expect(DDPM.create({ unet_config, use_positional_encodings: true })).rejects.toThrow(/positional/);

@@ -1,5 +1,5 @@
 /** What loads into Stable Diffusion's models, and how they store weights. */
-import { writeCheckpoint, writeSafetensors } from '../../lib/checkpoint';
+import { writeSafetensors } from '../../lib/checkpoint';
 import type { LatentDiffusionParams } from '../../lib/config/targets/diffusion';
 import { noGrad } from '../../lib/job';
 import { FrozenCLIPEmbedder, FrozenOpenCLIPEmbedder, LatentDiffusion, LatentInpaintDiffusion } from '../../lib/models';
@@ -118,8 +118,8 @@ test('compact weights of a half precision file give the numbers of float32 ones'
 describe('checkpoints that do not fit', () => {
   test('make_it_fit repeats input channels and divides by how often each is used, plus one', async () => {
     using small = await LatentDiffusion.create(params(), { random: new Generator(1) });
-    const file = `${folder()}/four.ckpt`;
-    await writeCheckpoint(file, { stateDict: await small.stateDict() });
+    const file = `${folder()}/four.safetensors`;
+    await writeSafetensors(file, await small.stateDict());
     const wide = params({ ckpt_path: file, make_it_fit: true }, { in_channels: 9 });
     using model = await LatentDiffusion.create(wide, { random: new Generator(2) });
     const key = 'model.diffusion_model.input_blocks.0.0.weight';
@@ -133,8 +133,8 @@ describe('checkpoints that do not fit', () => {
 
   test('an inpainting model begins with zeros for the channels that its text-to-image model lacks', async () => {
     using small = await LatentDiffusion.create(params(), { random: new Generator(1) });
-    const file = `${folder()}/four.ckpt`;
-    await writeCheckpoint(file, { stateDict: await small.stateDict() });
+    const file = `${folder()}/four.safetensors`;
+    await writeSafetensors(file, await small.stateDict());
     const wide = params({ ckpt_path: file, conditioning_key: 'hybrid' }, { in_channels: 9 });
     using model = await LatentInpaintDiffusion.create(wide as never, { random: new Generator(2) });
     const key = 'model.diffusion_model.input_blocks.0.0.weight';
@@ -145,8 +145,8 @@ describe('checkpoints that do not fit', () => {
 
   test('reset_ema begins the averages with the weights of the file', async () => {
     using small = await LatentDiffusion.create(params(), { random: new Generator(1) });
-    const file = `${folder()}/weights.ckpt`;
-    await writeCheckpoint(file, { stateDict: await small.stateDict() });
+    const file = `${folder()}/weights.safetensors`;
+    await writeSafetensors(file, await small.stateDict());
     const options = { use_ema: true, ckpt_path: file, reset_ema: true };
     using model = await LatentDiffusion.create(params(options), { random: new Generator(2) });
     const state = await model.stateDict();

@@ -6,18 +6,27 @@ import { readMask, readPicture } from '../../data/picture-tensors';
 import { LdmError } from '../../errors';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { modelZoo } from '../../models/model-zoo';
-import { inpaint as fillIn, isInpaintingModel, latentShape } from '../../sampling/pipelines';
+import {
+  inpaint as fillIn,
+  inpaintByText,
+  isInpaintingModel,
+  isTextInpaintingModel,
+  latentShape,
+} from '../../sampling/pipelines';
 import type { Tensor } from '../../tensor';
 import type { CommandDefinition } from '../command';
 import { drawFromFiles } from '../draw-from-files';
 import { UsageError } from '../errors';
 import { addModelOptions, type ModelFlags } from '../model-options';
-import { integerFrom } from '../values';
+import { integerFrom, numberWithin } from '../values';
 
 interface InpaintFlags extends ModelFlags {
   indir: string;
   outdir: string;
   steps: number;
+  prompt?: string;
+  negative_prompt?: string;
+  scale?: number;
 }
 
 interface Pair {
@@ -30,7 +39,10 @@ export const inpaint: CommandDefinition = {
     command
       .requiredOption('--indir <dir>', 'folder of pictures and masks (`example.png` and `example_mask.png`)')
       .requiredOption('--outdir <dir>', 'folder for the results, which keep the names of the pictures')
-      .option('--steps <n>', 'DDIM steps', integerFrom(1), 50);
+      .option('--steps <n>', 'DDIM steps', integerFrom(1), 50)
+      .option('--prompt <text>', 'what to fill in (needed by Stable Diffusion only)')
+      .option('--negative_prompt <text>', 'what guidance leads away from (Stable Diffusion only)')
+      .option('--scale <x>', 'guidance (Stable Diffusion only; default: 10)', numberWithin(0));
     addModelOptions(command, modelZoo.inpainting_big).action(async (flags: InpaintFlags) => {
       const pairs = pairsIn(flags.indir);
       if (path.resolve(flags.indir) === path.resolve(flags.outdir))
@@ -39,19 +51,35 @@ export const inpaint: CommandDefinition = {
         label: 'inpainting',
         sources: pairs.map((pair) => pair.image),
         expect: (model) => {
+          if (isTextInpaintingModel(model)) return needPrompt(flags);
+          if (flags.prompt ?? flags.negative_prompt ?? flags.scale)
+            throw new UsageError('This model takes no text: leave --prompt, --negative_prompt and --scale out.');
           if (!isInpaintingModel(model))
             throw new UsageError(
               `This model does not inpaint: its cond_stage_key is '${model.params.cond_stage_key}', not 'masked_image'.`,
             );
         },
         read: (model, i) => readPair(model, pairs[i]),
-        draw: (model, inputs, run) => fillIn(model, { ...inputs, ...run, steps: flags.steps }),
+        draw: (model, inputs, run) =>
+          isTextInpaintingModel(model)
+            ? inpaintByText(model, { ...inputs, ...run, ...textsOf(flags), steps: flags.steps })
+            : fillIn(model, { ...inputs, ...run, steps: flags.steps }),
         files: (i) => [path.join(flags.outdir, path.basename(pairs[i].image))],
-        settings: { steps: flags.steps },
+        settings: { steps: flags.steps, ...(flags.prompt === undefined ? {} : textsOf(flags)) },
       });
     });
   },
 };
+
+function needPrompt({ prompt }: InpaintFlags): void {
+  if (prompt === undefined) throw new UsageError('This model fills in what a text says: give it with --prompt "...".');
+}
+
+const textsOf = ({ prompt, negative_prompt, scale }: InpaintFlags) => ({
+  prompts: [prompt!],
+  negativePrompt: negative_prompt,
+  scale,
+});
 
 /** Pictures and their masks in the order of their names. */
 function pairsIn(folder: string): Pair[] {

@@ -3,9 +3,11 @@ export { type ClassToImageOptions, classCountOf, classToImage } from './class-to
 export type { PipelineOptions } from './draw';
 export { encodePictures, type ImageToImageOptions, imageToImage, stepOfStrength } from './image-to-image';
 export { type InpaintOptions, inpaint, inpaintConditioning, isInpaintingModel } from './inpaint';
+export { type InpaintByTextOptions, inpaintByText, isTextInpaintingModel } from './inpaint-by-text';
 export { isLayoutModel, type LayoutToImageOptions, layoutToImage } from './layout-to-image';
 export { labelCountOf, type SegmentationToImageOptions, segmentationToImage } from './segmentation-to-image';
 export { firstStageFactor, latentMultiple, latentShape, type PictureSize, trainedSize } from './sizes';
 export { isSuperResolutionModel, type SuperResolveOptions, superResolve } from './super-resolution';
 export { type TextOptions, type TextToImageOptions, textToImage } from './text-to-image';
 export { type UnconditionalOptions, unconditionalImages } from './unconditional';
+export { isTextUpscalingModel, type UpscaleByTextOptions, upscaleByText } from './upscale-by-text';

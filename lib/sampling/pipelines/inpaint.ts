@@ -29,13 +29,7 @@ export async function inpaint(model: LatentDiffusion, options: InpaintOptions): 
       'ERR_INVALID_ARGUMENT',
       `Expected an inpainting model (cond_stage_key masked_image) but this one has '${model.params.cond_stage_key}'`,
     );
-  const [n, , height, width] = image.shape;
-  const [, ...maskShape] = mask.shape;
-  if (image.dim !== 4 || mask.dim !== 4 || maskShape.join() !== [1, height, width].join())
-    throw new LdmError(
-      'ERR_INVALID_ARGUMENT',
-      `Expected pictures [n, 3, H, W] and a mask [n, 1, H, W] but received [${image.shape}] and [${mask.shape}]`,
-    );
+  const { n, height, width } = checkInpainting(image, mask);
   const shape = latentShape(model, { height, width });
   const conditioning = await inpaintConditioning(model, image, mask, run);
   const plan = { shape: [n, ...shape] as const, conditioning, defaults: { steps: 50, eta: 0 } };
@@ -58,7 +52,23 @@ export async function inpaintConditioning(
   const { signal, precision } = options;
   const masked = mask.neg().add(1).mul(image).mul(2).sub(1);
   const encoded = await model.getLearnedConditioning(masked, { signal, precision });
+  return Tensor.cat([encoded, smallMask(model, mask.mul(2).sub(1))], 1);
+}
+
+/** A mask of the latent's size, resized without interpolation. @internal */
+export function smallMask(model: LatentDiffusion, mask: Tensor): Tensor {
   const factor = firstStageFactor(model);
-  const small = mask.mul(2).sub(1).slice(2, 0, mask.shape[2], factor).slice(3, 0, mask.shape[3], factor);
-  return Tensor.cat([encoded, small], 1);
+  return mask.slice(2, 0, mask.shape[2], factor).slice(3, 0, mask.shape[3], factor);
+}
+
+/** How many pictures of what size. @throws LdmError ERR_INVALID_ARGUMENT for a mask of another size @internal */
+export function checkInpainting(image: Tensor, mask: Tensor): { n: number; height: number; width: number } {
+  const [n, , height, width] = image.shape;
+  const [, ...maskShape] = mask.shape;
+  if (image.dim !== 4 || mask.dim !== 4 || maskShape.join() !== [1, height, width].join())
+    throw new LdmError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected pictures [n, 3, H, W] and a mask [n, 1, H, W] but received [${image.shape}] and [${mask.shape}]`,
+    );
+  return { n, height, width };
 }

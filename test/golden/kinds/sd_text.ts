@@ -1,12 +1,12 @@
 /** sd_text: token ids of texts, and what the text conditions of Stable Diffusion make of tokens. */
 import { noGrad } from '../../../lib/job';
 import type { TextEmbedder } from '../../../lib/models';
-import { CLIPTokenizer } from '../../../lib/text';
+import { type CLIPManner, CLIPTokenizer } from '../../../lib/text';
 import type { KindHandler } from '../runner/case';
 import { keyList } from '../runner/key-list';
 
 const sdText: KindHandler = async (c) => {
-  const { prompts, manner } = c.meta as { prompts?: string[]; manner?: 'openai' | 'transformers' } & typeof c.meta;
+  const { prompts, manner } = c.meta as { prompts?: string[]; manner?: CLIPManner } & typeof c.meta;
   if (prompts) await c.out('ids', new CLIPTokenizer({ truncate: true, manner }).encode(prompts));
   for (const [tag, node] of Object.entries<{ target: string; params: object }>(c.meta.variants)) {
     const embedder = (await c.build(node, { fill: false })) as TextEmbedder;
