@@ -58,6 +58,7 @@ export async function modelOfFolder(
     for (const part of parts) await addPart(state, source, part, found, options, opened, report);
     await addRest(state, source, opened);
     await addSchedule(state, params, found);
+    addPositions(state, parts);
     addShared(state, index, params);
     const ordered = inOrder(state, index?.keys ?? canonicalOrder(state));
     const model: OfficialModel = {
@@ -242,6 +243,15 @@ async function addSchedule(
     state.set('model_ema.num_updates', recipeOf(Tensor.full([], 0, { dtype: 'int32' })));
 }
 
+/** transformers kept the places of tokens as a buffer until version 4.31; Stable Diffusion's checkpoints have it. */
+function addPositions(state: Map<string, TensorRecipe>, parts: readonly Part[]): void {
+  const name = 'cond_stage_model.transformer.text_model.embeddings.position_ids';
+  const table = state.get('cond_stage_model.transformer.text_model.embeddings.position_embedding.weight');
+  if (!table || state.has(name) || !parts.some((part) => part.type[1] === 'CLIPTextModel')) return;
+  const [length] = table.shape;
+  state.set(name, recipeOf(Tensor.arange(0, length, 1, { dtype: 'int64' }).reshape(1, length)));
+}
+
 /** With `__is_first_stage__` the reference saves the first stage twice. */
 function addShared(state: Map<string, TensorRecipe>, index: RestIndex | null, params: Record<string, unknown>): void {
   if (params.cond_stage_config !== '__is_first_stage__' || !index) return;
@@ -267,6 +277,6 @@ function canonicalOrder(state: State): string[] {
     const place = order.findIndex((prefix) => name.startsWith(prefix));
     return name.includes('.') && place >= 0 ? place + 1 : name.includes('.') ? order.length + 1 : 0;
   };
-  const counters = (name: string) => (/^model_ema\.(decay|num_updates)$/.test(name) ? 0 : 1);
-  return [...state.keys()].sort((a, b) => rank(a) - rank(b) || counters(a) - counters(b));
+  const before = (name: string) => (/^model_ema\.(decay|num_updates)$|\.position_ids$/.test(name) ? 0 : 1);
+  return [...state.keys()].sort((a, b) => rank(a) - rank(b) || before(a) - before(b));
 }
