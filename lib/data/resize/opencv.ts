@@ -156,6 +156,7 @@ function resampleBytes(image: PixelImage<Uint8Array>, x: Taps, y: Taps, kind: Ki
   // Such an array makes halves even, as OpenCV's vector instructions do.
   const result = new Uint8ClampedArray(y.length * stride);
   if (kind === 'area') return meansOfCells(image, x, y);
+  if (kind === 'linear' || kind === 'enlarging area') return linearBytes(image, x, y);
   if (kind === 'whole area') {
     const rows = new Float32Array(image.height * stride);
     along(image, x, x.weight, rows);
@@ -168,11 +169,9 @@ function resampleBytes(image: PixelImage<Uint8Array>, x: Taps, y: Taps, kind: Ki
   }
   const rows = new Int32Array(image.height * stride);
   along(image, x, fixedPoint(x.weight), rows);
-  if (kind === 'linear' || kind === 'enlarging area') blendRows(rows, stride, y, result);
-  else
-    across(rows, stride, y, fixedPoint(y.weight), (sums, at) => {
-      for (let j = 0; j < stride; j++) result[at + j] = sums[j] / SQUARE;
-    });
+  across(rows, stride, y, fixedPoint(y.weight), (sums, at) => {
+    for (let j = 0; j < stride; j++) result[at + j] = sums[j] / SQUARE;
+  });
   return new Uint8Array(result.buffer);
 }
 
@@ -238,13 +237,55 @@ function blockMeans(image: PixelImage<Float32Array>, blockWidth: number, blockHe
   return result;
 }
 
-/** Linear interpolation between rows with the bits that OpenCV drops on the way. */
-function blendRows(rows: Int32Array, stride: number, y: Taps, result: Uint8ClampedArray): void {
-  const weight = fixedPoint(y.weight);
+/**
+ * Linear interpolation of bytes with the bits that OpenCV drops on the way. Only the rows that are blended are computed, each
+ * once: most images of a data set pass through here.
+ */
+function linearBytes(image: PixelImage<Uint8Array>, x: Taps, y: Taps): Uint8Array {
+  const channels = channelsOf(image);
+  const [wx, wy] = [fixedPoint(x.weight), fixedPoint(y.weight)];
+  const stride = x.length * channels;
+  const columns = x.source.map((column) => column * channels);
+  const result = new Uint8ClampedArray(y.length * stride);
+  const kept = [
+    { row: -1, values: new Int32Array(stride) },
+    { row: -1, values: new Int32Array(stride) },
+  ];
+  const rowAt = (row: number, other: number): Int32Array => {
+    const known = kept.find((line) => line.row === row);
+    if (known) return known.values;
+    const line = kept[0].row === other ? kept[1] : kept[0];
+    line.row = row;
+    interpolateRow(image.data, row * image.width * channels, columns, wx, channels, line.values);
+    return line.values;
+  };
   for (let i = 0; i < y.length; i++) {
-    const [a, b] = [2 * i, 2 * i + 1];
-    const part = (tap: number, j: number) => (weight[tap] * (rows[y.source[tap] * stride + j] >> 4)) >> 16;
-    for (let j = 0; j < stride; j++) result[i * stride + j] = (part(a, j) + part(b, j) + 2) >> 2;
+    const [first, second] = [y.source[2 * i], y.source[2 * i + 1]];
+    const a = rowAt(first, second);
+    const b = rowAt(second, first);
+    const wa = wy[2 * i];
+    const wb = wy[2 * i + 1];
+    for (let j = 0, at = i * stride; j < stride; j++, at++)
+      result[at] = ((Math.imul(wa, a[j] >> 4) >> 16) + (Math.imul(wb, b[j] >> 4) >> 16) + 2) >> 2;
+  }
+  return new Uint8Array(result.buffer);
+}
+
+/** One row of the source, interpolated along x. */
+function interpolateRow(
+  data: Uint8Array,
+  begin: number,
+  columns: Int32Array,
+  weights: Int32Array,
+  channels: number,
+  out: Int32Array,
+): void {
+  for (let k = 0, at = 0; k < columns.length; k += 2) {
+    const left = begin + columns[k];
+    const right = begin + columns[k + 1];
+    const wl = weights[k];
+    const wr = weights[k + 1];
+    for (let c = 0; c < channels; c++) out[at++] = (Math.imul(wl, data[left + c]) + Math.imul(wr, data[right + c])) | 0;
   }
 }
 

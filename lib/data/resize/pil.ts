@@ -87,7 +87,9 @@ function alongRows(image: Pixels, taps: Taps, channels: number, first: number, l
       const w = x * size;
       const end = w + count[x];
       if (channels === 3) {
-        let [a, b, c] = [HALF, HALF, HALF];
+        let a = HALF;
+        let b = HALF;
+        let c = HALF;
         for (let k = w, p = begin; k < end; k++, p += 3) {
           const weight = weights[k];
           a = (a + Math.imul(source[p], weight)) | 0;
