@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { readCheckpoint } from '../../lib/checkpoint';
 import { readText } from '../../lib/pictures/png-text';
 import type { TestFolder } from '../data/folders';
-import { temporary, tinyAutoencoder, tinyImages, tinyLatentDiffusion } from '../training/tiny';
+import { temporary, tinyAutoencoder, tinyImages, tinyLatentDiffusion, tinyVqModel } from '../training/tiny';
 import { runLdm } from './run-ldm';
 
 /** The program in a process of its own. */
@@ -16,14 +16,17 @@ let images: TestFolder;
 let folder: string;
 let autoencoder: string;
 let diffusion: string;
+let vq: string;
 beforeAll(async () => {
   images = await tinyImages();
   folder = temporary();
   autoencoder = path.join(folder, 'autoencoder.yaml');
   diffusion = path.join(folder, 'diffusion.yaml');
+  vq = path.join(folder, 'vq.yaml');
   // Written for --data: their own data sections are replaced.
   fs.writeFileSync(autoencoder, tinyAutoencoder('unused').toYaml());
   fs.writeFileSync(diffusion, tinyLatentDiffusion('unused').toYaml());
+  fs.writeFileSync(vq, tinyVqModel('unused').toYaml());
 });
 afterAll(() => {
   images.remove();
@@ -157,5 +160,20 @@ describe('ldm sample and ldm reconstruct', () => {
     const [result] = JSON.parse(stdout);
     expect(result).toMatchObject({ image, psnr: expect.any(Number) });
     expect(await sharp(result.file).metadata()).toMatchObject({ width: 2 * 16 + 6, height: 16 + 4 });
+  });
+
+  it('reconstructs with a VQ model, by its averaged weights unless told otherwise', async () => {
+    const trained = await runLdm(...trainArgs(vq, newLogs(), '--max-steps', '2', '--json'));
+    const { logdir } = JSON.parse(trained.stdout);
+    const image = path.join(images.root, 'even/0.png');
+    const psnr = async (model: string, ...more: string[]) => {
+      const out = path.join(folder, 'vq');
+      const { stdout } = await runLdm('reconstruct', image, '-m', model, '--out', out, '--json', ...more);
+      return JSON.parse(stdout)[0].psnr as number;
+    };
+    expect(await psnr(logdir, '--ema')).toBe(await psnr(logdir));
+    expect(await psnr(logdir, '--no-ema')).not.toBe(await psnr(logdir));
+    const { code, stderr } = await runLdm('reconstruct', image, '-m', run, '--ema');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/no averaged weights of a first stage/)]);
   });
 });

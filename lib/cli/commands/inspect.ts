@@ -65,7 +65,7 @@ async function withProgress<T>(
   }
 }
 
-const row = (paint: Painter, name: string, value: string) => `${paint('bold', name.padEnd(14))}${value}`;
+const row = (paint: Painter, name: string, value: string) => `${paint('bold', name.padEnd(20))}${value}`;
 
 function describeConfig(summary: ConfigSummary, paint: Painter): string {
   const lines = [row(paint, 'config', summary.file)];
@@ -125,9 +125,7 @@ function groups(tensors: [string, TensorSummary][], paint: Painter): string[] {
     group.values += shape.reduce((product, size) => product * size, 1);
     sums.set(part, group);
   }
-  return [...sums].map(([part, group]) =>
-    row(paint, part, `${part.length < 14 ? '' : '  '}${formatCount(group.values)} in ${group.tensors} tensors`),
-  );
+  return [...sums].map(([part, group]) => row(paint, part, `${formatCount(group.values)} in ${group.tensors} tensors`));
 }
 
 /** 4.5e-6 rather than 0.0000045. */
