@@ -13,7 +13,6 @@ export { type LoadedModel, type LoadModelOptions, loadModel } from './models/loa
 export * from './pictures';
 export { Generator, Recorder, Tape, type TapeItem } from './random';
 export * from './sampling';
-export { type SampleImagesOptions, sampleImages } from './sampling/sample-images';
 export { type DType, Tensor, type TensorData, type TensorOptions } from './tensor';
 export * from './text';
 export * from './training';

@@ -23,6 +23,8 @@ export interface FileWork<Inputs extends Readonly<Record<string, Tensor>>> {
   read(model: LatentDiffusion, i: number): Promise<Inputs>;
   /** Pictures [n, 3, H, W] in [0, 1]. */
   draw(model: LatentDiffusion, inputs: Inputs, run: PipelineOptions): Promise<Tensor>;
+  /** Writes more files beside the pictures of file `i` and returns their paths. */
+  beside?(model: LatentDiffusion, i: number): string[];
   /** Where they go, n files. */
   files(i: number): string[];
   /** Kept in the pictures and printed with --json. */
@@ -48,6 +50,7 @@ export async function drawFromFiles<Inputs extends Readonly<Record<string, Tenso
       const settings = { checkpoint, global_step: globalStep, ...work.settings, seed: flags.seed, ema };
       const progress = new Progress(output, { label: work.label, total: 1 });
       const images: string[] = [];
+      const others: string[] = [];
       await withWeights(opened, async () => {
         for (const [i, source] of work.sources.entries()) {
           const inputs = await work.read(model, i);
@@ -61,10 +64,11 @@ export async function drawFromFiles<Inputs extends Readonly<Record<string, Tenso
             await savePicture(file, pictures, k, { source, ...settings, index: k });
             images.push(file);
           }
+          others.push(...(work.beside?.(model, i) ?? []));
         }
       });
       progress.end();
-      output.result({ images, settings }, () => images.join('\n'));
+      output.result({ images, ...(work.beside ? { others } : {}), settings }, () => [...images, ...others].join('\n'));
     } finally {
       opened.model.dispose();
     }

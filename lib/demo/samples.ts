@@ -2,8 +2,9 @@
 import type { DDPM } from '../models/ddpm';
 import { loadModel } from '../models/load-model';
 import { labelledGrid } from '../pictures/labelled-grid';
-import { slicePictures, writeFileAtomic } from '../pictures/picture';
-import { sampleImages } from '../sampling/sample-images';
+import { picturesOf, slicePictures, writeFileAtomic } from '../pictures/picture';
+import { Generator } from '../random';
+import { classToImage } from '../sampling/pipelines';
 
 const COLUMNS = 10;
 /**
@@ -21,16 +22,15 @@ export async function drawSamples(
   try {
     // All classes in one batch: small networks are faster that way.
     const count = COLUMNS * classNames.length;
-    const pictures = await sampleImages(model as DDPM, {
-      count,
-      classLabel: Array.from({ length: count }, (_, i) => Math.floor(i / COLUMNS)),
-      ...DEMO_SAMPLING,
-      unconditionalLabel: classNames.length,
-      seed: options.seed,
-      batchSize: count,
-      ema: hasEma,
-      onProgress: options.onProgress,
-    });
+    const run = () =>
+      classToImage(model as DDPM, {
+        labels: Array.from({ length: count }, (_, i) => Math.floor(i / COLUMNS)),
+        ...DEMO_SAMPLING,
+        unconditionalLabel: classNames.length,
+        random: new Generator(options.seed, model.device),
+        onProgress: ({ step, total }) => options.onProgress?.(step, total),
+      });
+    const pictures = await picturesOf(await (hasEma ? (model as DDPM).emaScope(run) : run()));
     const rows = classNames.map((label, i) => ({ label, pictures: slicePictures(pictures, i * COLUMNS, COLUMNS) }));
     const settings = { ...DEMO_SAMPLING, seed: options.seed, global_step: globalStep };
     const { steps, eta, scale } = DEMO_SAMPLING;
@@ -38,7 +38,13 @@ export async function drawSamples(
     const text = { settings: JSON.stringify(settings) };
     writeFileAtomic(
       file,
-      await labelledGrid(rows, { title: 'Samples of the latent diffusion model', subtitle, cell: 84, text }),
+      await labelledGrid(rows, {
+        title: 'Samples of the latent diffusion model',
+        subtitle,
+        cell: 84,
+        text,
+        range: [0, 1],
+      }),
     );
   } finally {
     model.dispose();

@@ -5,7 +5,7 @@ import { renderSvg, svgImage, svgText } from './svg';
 
 export interface GridRow {
   label: string;
-  /** Drawn from left to right, values in [-1, 1]. */
+  /** Drawn from left to right. */
   pictures: Pictures;
 }
 
@@ -15,13 +15,15 @@ export interface LabelledGridOptions {
   subtitle?: string;
   /** Side of each picture on the page in pixels. Default 96. */
   cell?: number;
+  /** The values that are black and white. Default [-1, 1]. */
+  range?: readonly [number, number];
   /** Text chunks of the PNG file. */
   text?: Record<string, string>;
 }
 
 /** Draws the table as PNG. Small pictures are enlarged smoothly. */
 export async function labelledGrid(rows: readonly GridRow[], options: LabelledGridOptions): Promise<Buffer> {
-  const { title, subtitle, cell = 96, text = {} } = options;
+  const { title, subtitle, cell = 96, range, text = {} } = options;
   const gap = 6;
   const margin = 20;
   const head = subtitle ? 74 : 54;
@@ -36,7 +38,7 @@ export async function labelledGrid(rows: readonly GridRow[], options: LabelledGr
     const top = head + r * (cell + gap);
     elements.push(svgText(margin + labelWidth - 12, top + cell / 2 + 5, label, { size: 14, anchor: 'end' }));
     for (let i = 0; i < pictures.batch; i++) {
-      const png = await encodePng(toBytes(pictures, { index: i }), pictures);
+      const png = await encodePng(toBytes(pictures, { index: i, range }), pictures);
       const left = margin + labelWidth + i * (cell + gap);
       elements.push(svgImage(left, top, { width: cell, height: cell }, png, true));
     }

@@ -49,6 +49,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./semantic')).semantic,
   },
   {
+    name: 'layout2img',
+    summary: 'draw pictures of layouts: boxes with classes',
+    load: async () => (await import('./layout2img')).layout2img,
+  },
+  {
     name: 'reconstruct',
     summary: 'encode and decode images with a first stage, side by side with the PSNR',
     load: async () => (await import('./reconstruct')).reconstruct,

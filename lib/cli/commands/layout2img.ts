@@ -1,0 +1,97 @@
+/** `ldm layout2img`: pictures of layouts, boxes with classes (layout2img-openimages256). */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { ResolvedNode } from '../../config';
+import { layoutBuilder, layoutTokens, openImagesLayoutClasses, readLayout } from '../../data/objects/layout-file';
+import { LdmError } from '../../errors';
+import type { LatentDiffusion } from '../../models/latent-diffusion';
+import { modelZoo } from '../../models/model-zoo';
+import { layoutPicture } from '../../pictures/layout-picture';
+import { writeFileAtomic } from '../../pictures/picture';
+import { isLayoutModel, latentShape, layoutToImage, trainedSize } from '../../sampling/pipelines';
+import { Tensor } from '../../tensor';
+import type { CommandDefinition } from '../command';
+import { drawFromFiles } from '../draw-from-files';
+import { UsageError } from '../errors';
+import { addModelOptions, type ModelFlags } from '../model-options';
+import { numberedPaths, outputPaths } from '../picture-files';
+import { integerFrom, numberWithin } from '../values';
+
+interface LayoutFlags extends ModelFlags {
+  outdir: string;
+  steps: number;
+  eta: number;
+  number: number;
+  H?: number;
+  W?: number;
+  classes?: string;
+}
+
+export const layout2img: CommandDefinition = {
+  configure(command: Command) {
+    command
+      .argument('<layouts...>', 'JSON files such as [{"class": "Dog", "box": [0.1, 0.4, 0.35, 0.5]}]')
+      .option('--outdir <dir>', 'folder for the results, which keep the names of the layouts', 'outputs/layout2img')
+      .option('-n, --number <n>', 'pictures of each layout', integerFrom(1), 1)
+      .option('-c, --steps <n>', 'DDIM steps', integerFrom(1), 200)
+      .option('-e, --eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 0)
+      .option('--H <pixels>', "height (default: the model's)", integerFrom(1))
+      .option('--W <pixels>', "width (default: the model's)", integerFrom(1))
+      .option('--classes <file>', "names of the model's classes, one a line (default: those of Open Images)")
+      .addHelpText(
+        'after',
+        '\nA box is left, top, width and height as parts of the picture. An object may have "group", "occluded",\n"depiction" and "inside": true. Beside each result lies its layout as a picture.',
+      );
+    addModelOptions(command, modelZoo['layout2img-openimages256']).action(
+      async (layouts: string[], flags: LayoutFlags) => {
+        const { steps, eta } = flags;
+        const files = outputPaths(flags.outdir, layouts);
+        const classes = flags.classes === undefined ? openImagesLayoutClasses() : linesOf(flags.classes);
+        const objects = layouts.map((file) => readLayout(file, classes));
+        await drawFromFiles(command, flags, modelZoo['layout2img-openimages256'], {
+          label: 'drawing',
+          sources: layouts,
+          expect: (model) => {
+            if (!isLayoutModel(model))
+              throw new UsageError(
+                `This model takes no layouts: its cond_stage_key is '${model.params.cond_stage_key}', not 'coordinates_bbox'.`,
+              );
+          },
+          read: async (model, i) => {
+            latentShape(model, sizeOf(model, flags));
+            const { params } = model.params.cond_stage_config as ResolvedNode;
+            const builder = layoutBuilder(classes, params as { max_seq_len: number; vocab_size: number });
+            const tokens = layoutTokens(objects[i], builder);
+            const one = Tensor.from(BigInt64Array.from(tokens, BigInt), [1, tokens.length], { device: model.device });
+            return { tokens: one.expand(flags.number, tokens.length) };
+          },
+          draw: (model, inputs, run) =>
+            layoutToImage(model, { ...inputs, ...run, ...sizeOf(model, flags), steps, eta }),
+          beside: (model, i) => {
+            const { width, height } = sizeOf(model, flags);
+            const boxes = objects[i].map(({ name, bbox }) => ({ name, box: bbox }));
+            const file = files[i].replace(/\.png$/, '_layout.png');
+            writeFileAtomic(file, layoutPicture(boxes, width, height));
+            return [file];
+          },
+          files: (i) => numberedPaths(files[i], flags.number),
+          settings: { steps, eta },
+        });
+      },
+    );
+  },
+};
+
+function sizeOf(model: LatentDiffusion, flags: LayoutFlags): { width: number; height: number } {
+  const trained = trainedSize(model);
+  return { width: flags.W ?? trained.width, height: flags.H ?? trained.height };
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return fs.readFileSync(file, 'utf8').trimEnd().split(/\r?\n/);
+  } catch (error) {
+    throw new LdmError('ERR_FILE', `Cannot read ${path.resolve(file)}: ${(error as Error).message}`, { cause: error });
+  }
+}
