@@ -25,7 +25,7 @@ export function tinyUnet(overrides: Record<string, unknown> = {}) {
 const ZEROED = /diffusion_model\.out\.2\.|proj_out\.|out_layers\.3\./;
 
 /** With random weights also where the U-Net begins at zero, so that its output depends on its input. */
-async function randomized<M extends DDPM>(model: M): Promise<M> {
+export async function randomized<M extends DDPM>(model: M): Promise<M> {
   using random = new Generator(7);
   const state = new Map<string, Tensor>();
   for (const [name, parameter] of await model.namedParameters())
