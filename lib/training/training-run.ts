@@ -25,6 +25,7 @@ import { instantiateFromConfig } from '../models/registry';
 import { native } from '../native';
 import { Generator } from '../random';
 import type { Callback } from './callbacks/callback';
+import { checkClasses } from './class-check';
 import { makeCallbacks } from './lightning-section';
 import { LogFolder } from './log-folder';
 import { JsonLinesLogger } from './loggers/json-lines';
@@ -135,6 +136,7 @@ export class TrainingRun {
     const seed = options.seed ?? 23;
 
     const data = DataModuleFromConfig.fromConfig(merged.get('data'));
+    checkClasses(project.model, data);
     const loading = { seed, onBadFile: options.onBadFile, onSkip: options.onSkip };
     const train = data.trainLoader({ ...loading, ...(setup.shuffle ? {} : { shuffle: false }) });
     const validation = data.loader('validation', loading);

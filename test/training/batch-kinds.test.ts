@@ -118,3 +118,13 @@ test.each(Object.entries(KINDS))('trains on %s', async (name, { model, data, par
   expect(metrics['val/loss_simple']).toBeGreaterThan(0);
   expect(run.skippedImages).toEqual([]);
 });
+
+test('a model with too few classes for its data says so', async () => {
+  const train = { target: 'ldm.data.imagenet.ImageNetTrain', params: { config: { size: 16 } } };
+  const data = { target: 'main.DataModuleFromConfig', params: { batch_size: 2, train } };
+  const config = tinyLatentDiffusion('unused').pick('model').merge(Config.from({ data }));
+  await expect(TrainingRun.prepare({ base: config, logdir: path.join(root, 'logs', 'few') })).rejects.toMatchObject({
+    code: 'ERR_CONFIG',
+    message: expect.stringMatching(/'train' has 4 classes.*n_classes.* is 2/),
+  });
+});
