@@ -1,4 +1,4 @@
-/** The header of numpy's .npy files (NPY format 1 to 3). */
+/** numpy's .npy files (NPY format 1 to 3): reading their header, writing whole ones. */
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 
@@ -30,4 +30,17 @@ export function readNpyHeader(bytes: Uint8Array): NpyHeader | undefined {
     fortran: /'fortran_order':\s*True/.test(header),
     start,
   };
+}
+
+/** An array as numpy.save writes it, in row-major order; its elements begin at a multiple of 64 bytes. */
+export function npyOf(data: Float32Array | BigInt64Array, shape: readonly number[]): Buffer {
+  const dtype = data.BYTES_PER_ELEMENT === 4 ? '<f4' : '<i8';
+  const sides = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': (${sides}), }`;
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;
+  const head = Buffer.alloc(10);
+  head.write('\x93NUMPY\x01', 'latin1');
+  head.writeUInt16LE(length, 8);
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return Buffer.concat([head, Buffer.from(`${text.padEnd(length - 1)}\n`, 'latin1'), bytes]);
 }

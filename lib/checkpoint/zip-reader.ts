@@ -36,6 +36,9 @@ const LONGEST_NAME = 4096;
 const SIZES_FOLLOW = 8;
 const CHUNK = 4 << 20;
 
+/** Thrown when the beginning of an entry has been read. */
+const ENOUGH = new Error('enough');
+
 interface EndRecord {
   count: number;
   /** Where the directory begins, and its bytes. */
@@ -99,6 +102,23 @@ export class ZipReader {
     return whole;
   }
 
+  /** The first bytes of an entry, at most `length`, without a checksum. */
+  async head(entry: ZipEntry, length: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let left = Math.min(length, entry.size);
+    const take = async (part: Buffer) => {
+      parts.push(Buffer.from(part.subarray(0, left)));
+      left -= Math.min(left, part.length);
+      if (left === 0) throw ENOUGH;
+    };
+    try {
+      await (entry.deflated ? this.#inflate(entry, take) : this.#stored(entry, take, left));
+    } catch (error) {
+      if (error !== ENOUGH) throw error;
+    }
+    return Buffer.concat(parts);
+  }
+
   /** Reads the entry in pieces, decompresses and verifies length and checksum. A piece is valid during the call only. */
   async stream(entry: ZipEntry, onPart: (part: Buffer) => void | Promise<void>): Promise<void> {
     let seen = 0;
@@ -118,8 +138,8 @@ export class ZipReader {
       );
   }
 
-  async #stored(entry: ZipEntry, take: (part: Buffer) => Promise<void>): Promise<void> {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK, entry.size));
+  async #stored(entry: ZipEntry, take: (part: Buffer) => Promise<void>, piece = CHUNK): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(piece, entry.size));
     let at = this.dataOffset(entry);
     for (let left = entry.size; left > 0; ) {
       const n = await readSome(this.fd, buffer, Math.min(left, buffer.length), at);

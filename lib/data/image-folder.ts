@@ -8,9 +8,8 @@ import { resolveNode } from '../config';
 import type { ImageFolderParams } from '../config/targets/image-sets';
 import { LdmError } from '../errors';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
+import { compareNames, IMAGE_EXTENSIONS, listImages } from './list-images';
 import { registerDataset } from './registry';
-
-const IMAGE_EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp', '.svg']);
 
 /** Files that tell captions, in order of preference. */
 const CAPTION_FILES = ['captions.jsonl', 'captions.txt', 'metadata.jsonl'];
@@ -42,11 +41,13 @@ export class ImageFolder extends ImageSet {
     if (names.length === 0)
       throw new LdmError(
         'ERR_DATA',
-        `No image found in ${root} and its sub-folders. Expected files ending in ${[...IMAGE_EXTENSIONS].join(' ')}.`,
+        `No image found in ${root} and its sub-folders. Expected files ending in ${IMAGE_EXTENSIONS.join(' ')}.`,
       );
     const captions = readTable(root, full.captions, CAPTION_FILES, ['text', 'caption']);
     const labels = readTable(root, full.labels, LABEL_FILES, ['label', 'class']) ?? labelsOfFolders(names);
-    const classNames = labels ? [...new Set(names.map((n) => required(labels, n, 'class', root)))].sort(compare) : [];
+    const classNames = labels
+      ? [...new Set(names.map((n) => required(labels, n, 'class', root)))].sort(compareNames)
+      : [];
     const indexOf = new Map(classNames.map((name, i) => [name, i]));
     const items = names.map((name) => ({
       file: path.join(root, name),
@@ -59,44 +60,6 @@ export class ImageFolder extends ImageSet {
 }
 
 registerDataset('node_ldm.data.ImageFolder', ImageFolder.open);
-
-/** Paths relative to root, with '/', in an order that does not depend on the file system or the locale. */
-function listImages(root: string): string[] {
-  let stat: fs.Stats;
-  try {
-    stat = fs.statSync(root);
-  } catch {
-    throw new LdmError('ERR_FILE', `There is no folder ${root}. Give the folder that holds the images.`);
-  }
-  if (!stat.isDirectory())
-    throw new LdmError('ERR_FILE', `${root} is not a folder. Give the folder that holds the images.`);
-  const found: string[] = [];
-  const visit = (relative: string) => {
-    for (const entry of fs.readdirSync(path.join(root, relative), { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const name = relative ? `${relative}/${entry.name}` : entry.name;
-      const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && isLinkedFolder(path.join(root, name)));
-      if (isFolder) visit(name);
-      else if (IMAGE_EXTENSIONS.has(path.extname(entry.name).toLowerCase())) found.push(name);
-    }
-  };
-  visit('');
-  return found.sort(compare);
-}
-
-/** A link to a folder is followed unless it leads back up, which would never end. */
-function isLinkedFolder(link: string): boolean {
-  try {
-    const target = fs.realpathSync(link);
-    return fs.statSync(target).isDirectory() && !`${fs.realpathSync(path.dirname(link))}/`.startsWith(`${target}/`);
-  } catch {
-    return false;
-  }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
 
 /** The first folder of each path; undefined where no image lies in a sub-folder. Images beside sub-folders are class '.'. */
 function labelsOfFolders(names: readonly string[]): Map<string, string> | undefined {

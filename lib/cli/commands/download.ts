@@ -1,22 +1,43 @@
-/** `ldm download`: gets weights that training needs into the cache folder. */
+/** `ldm download`: gets weights that are not part of a model's checkpoint into the cache folder. */
 import { Argument, type Command, Option } from 'commander';
+import { type ClipVersion, clipVersions, downloadClip } from '../../clip-weights';
 import { downloadLpips } from '../../lpips-download';
+import type { DownloadedWeights, WeightDownloadOptions } from '../../weight-download';
 import { type CommandDefinition, outputOf } from '../command';
 import { interruptible } from '../interrupt';
 import { Transfers } from '../transfers';
 
+interface DownloadFlags {
+  mirror?: string;
+  clip_type: ClipVersion;
+}
+
+const DOWNLOADS: Record<
+  string,
+  (flags: DownloadFlags, options: WeightDownloadOptions) => Promise<DownloadedWeights[]>
+> = {
+  lpips: (_flags, options) => downloadLpips(options),
+  clip: async (flags, options) => [await downloadClip(flags.clip_type, options)],
+};
+
 export const download: CommandDefinition = {
   configure(command: Command) {
     command
-      .addArgument(new Argument('<what>', 'lpips: the two files of the perceptual loss').choices(['lpips']))
+      .addArgument(
+        new Argument(
+          '<what>',
+          'lpips: the two files of the perceptual loss; clip: the model of ldm knn2img and ldm index',
+        ).choices(Object.keys(DOWNLOADS)),
+      )
+      .addOption(new Option('--clip_type <name>', 'which CLIP model').choices(clipVersions).default('ViT-L/14'))
       .addOption(new Option('--mirror <url>', 'a URL below which the files lie, in place of the official places'))
-      .action(async (_what: string, options: { mirror?: string }) => {
+      .action(async (what: string, flags: DownloadFlags) => {
         const output = outputOf(command);
         const transfers = new Transfers(output);
         try {
           const files = await interruptible((signal) =>
-            downloadLpips({
-              mirror: options.mirror,
+            DOWNLOADS[what](flags, {
+              mirror: flags.mirror,
               signal,
               onProgress: (file, received, total) => transfers.update(file.name, received, total, 'bytes'),
             }),

@@ -59,6 +59,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reconstruct')).reconstruct,
   },
   {
+    name: 'index',
+    summary: 'build or bring up to date a retrieval database of a folder of images',
+    load: async () => (await import('./index-images')).indexImages,
+  },
+  {
     name: 'degrade',
     summary: 'make the low-resolution images that super-resolution learns from, with a contact sheet',
     load: async () => (await import('./degrade')).degrade,
@@ -80,7 +85,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'download',
-    summary: 'get the weights of the perceptual loss (LPIPS) into the cache folder',
+    summary: 'get the weights of the perceptual loss (LPIPS) or of CLIP into the cache folder',
     load: async () => (await import('./download')).download,
   },
 ];

@@ -2,15 +2,15 @@
  * Worker threads for preprocessing images. Nothing of it runs on the event loop: sharp decodes on its own threads, what
  * follows (resizing, cutting, degrading) runs in these.
  */
-import fs from 'node:fs';
-import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 // sharp has to be loaded before the first worker loads it: its threads' storage belongs to the process.
 import 'sharp';
+import { compiledWorker } from '../../compiled-worker';
 import { LdmError, type LdmErrorCode } from '../../errors';
 import { type Preprocess, type Preprocessed, preprocessHere } from '../preprocess/preprocessor';
 import type { Answer, Request } from './messages';
 
+const ENTRY = compiledWorker('data/workers/worker');
 /** Images that one worker has under way: enough to decode one while it resizes another, few enough to bound memory. */
 const AT_ONCE = 4;
 
@@ -35,7 +35,7 @@ export class WorkerPool {
 
   /** @param size threads; 0: everything runs in the caller's thread, as in PyTorch's DataLoader */
   constructor(size: number) {
-    this.size = entry() === undefined ? 0 : size;
+    this.size = ENTRY === undefined ? 0 : size;
   }
 
   /** Runs one step. Results come in any order. */
@@ -79,7 +79,7 @@ export class WorkerPool {
 
   #start(): Member {
     // Options of this process, such as a loader of TypeScript, are not the worker's.
-    const member: Member = { worker: new Worker(entry()!, { execArgv: [] }), running: new Map() };
+    const member: Member = { worker: new Worker(ENTRY!, { execArgv: [] }), running: new Map() };
     member.worker.unref();
     member.worker.on('message', ({ id, result, error }: Answer) => {
       const task = member.running.get(id);
@@ -104,10 +104,4 @@ export class WorkerPool {
     member.running.clear();
     if (!this.#closed) this.#distribute();
   }
-}
-
-/** The compiled worker: beside this file, or in dist/ where this file runs as TypeScript (tests, scripts). */
-function entry(): string | undefined {
-  const places = [path.join(__dirname, 'worker.js'), path.join(__dirname, '../../../dist/data/workers/worker.js')];
-  return places.find((file) => fs.existsSync(file));
 }
