@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { readCheckpoint, type WriteOptions } from '../checkpoint';
 import { writeAtomically } from '../checkpoint/atomic';
-import { type Config, loadConfig } from '../config';
+import { Config, loadConfig } from '../config';
 import { LdmError } from '../errors';
 import type { DType } from '../tensor';
 import { configsOf } from '../training/log-folder';
@@ -171,9 +171,17 @@ async function write(
     const into = format === 'ckpt' ? writeTorch : writeWeights;
     await into(target, model, writing(model.state.size), report);
     if (model.config && isDiffusersFolder(source))
-      await writeConfig(target, model.config, options.force ?? false, report);
+      await writeConfig(target, fitting(model.config, hasEma(model.state)), options.force ?? false, report);
   }
   report.result.written = true;
+}
+
+/** The config for a file with or without averages: the reference loads strictly what `use_ema` says. */
+function fitting(config: Config, averages: boolean): Config {
+  const averaging = config.get('model.params.use_ema') ?? config.get('model.params.unet_config') !== undefined;
+  return averaging === averages
+    ? config
+    : config.merge(Config.from({ model: { params: { use_ema: averages } } }, 'the weights'));
 }
 
 /** The official config goes beside the checkpoint, under the name where `ldm sample` and `ldm reconstruct` look. */

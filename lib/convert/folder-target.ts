@@ -163,4 +163,8 @@ function addRest(
   report.keep(rest.map(([name]) => name).filter((name) => !isEma(name)));
 }
 
-const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+/** Fields that Python has as floats; transformers refuses integers there, and JavaScript writes 1.0 as 1. */
+const FLOATS =
+  /"(\w*dropout|\w*layerdrop|initializer_factor|initializer_range|init_std|layer_norm_eps|norm_eps|scaling_factor)": (-?\d+)(?=,?$)/gm;
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2).replace(FLOATS, '"$1": $2.0')}\n`;

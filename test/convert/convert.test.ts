@@ -58,18 +58,26 @@ describe.each(Object.entries(FAMILIES))('%s', (_name, { model, pipeline, foreign
     loaded.dispose();
   });
 
-  const whenForeign = foreign ? test : test.skip;
-  whenForeign('a folder as others write it gives the same weights and a config that fits them', async () => {
+  test('a folder as others write it gives the same weights and a config that fits them, or says what is missing', async () => {
     using module = await write(model);
     await convertModel(at('model.ckpt'), at('folder'));
     fs.rmSync(at('folder', 'ldm'), { recursive: true });
     fs.mkdirSync(at('out'));
+    if (!foreign) {
+      const refused = convertModel(at('folder'), at('out', 'model.ckpt'));
+      await expect(refused).rejects.toMatchObject({
+        code: 'ERR_CONFIG',
+        message: expect.stringContaining('no text encoder'),
+      });
+      return;
+    }
     await convertModel(at('folder'), at('out', 'model.ckpt'));
     const counters = (all: Bytes[]) => all.filter(([name]) => !/^model_ema\.(decay|num_updates)$/.test(name));
     const [found, wanted] = [await bytesOf(at('out', 'model.ckpt')), [...(await module.stateDict()).keys()]];
     expect(found.map(([name]) => name)).toEqual(wanted);
     expect(counters(found)).toEqual(counters(await bytesOf(at('model.ckpt'))));
     const { model: loaded } = await loadModel(at('out', 'config.yaml'));
+    expect([...(await loaded.stateDict()).keys()]).toEqual(wanted);
     loaded.dispose();
   });
 
