@@ -20,7 +20,7 @@ export function imageNetClasses(): readonly ImageNetClass[] {
 }
 
 function readClasses(): ImageNetClass[] {
-  const synsets = [...parseIndexSynset(fs.readFileSync(path.join(FOLDER, 'index_synset.yaml'), 'utf8'))];
+  const synsets = [...parseIndexSynset(fs.readFileSync(path.join(FOLDER, 'index_synset.txt'), 'utf8'))];
   const names = fs.readFileSync(path.join(FOLDER, 'clsidx_to_label.txt'), 'utf8');
   const labels = new Map(
     [...names.matchAll(/^\s*(\d+): (['"])(.*)\2,?$/gm)].map(([, index, , label]) => [Number(index), label]),

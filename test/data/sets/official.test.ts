@@ -26,18 +26,20 @@ afterAll(() => {
   fs.rmSync(root, { recursive: true });
 });
 
-/** One config for each data section. */
+/** One config for each pair of data sets. */
 const sections = new Map<string, unknown>();
+const seen = new Set<string>();
 for (const name of (fs.readdirSync(MODELS, { recursive: true }) as string[])
   .filter((n) => /^(configs|first|ldm).*\.yaml$/.test(n))
   .sort()) {
-  const data = loadConfig(path.join(MODELS, name)).get('data');
-  const key = JSON.stringify(data);
-  if (data !== undefined && ![...sections.values()].some((known) => JSON.stringify(known) === key))
-    sections.set(name, data);
+  const config = loadConfig(path.join(MODELS, name));
+  const sets = JSON.stringify([config.get('data.params.train'), config.get('data.params.validation')]);
+  if (config.get('data.params.train') === undefined || seen.has(sets)) continue;
+  seen.add(sets);
+  sections.set(name, config.get('data'));
 }
 
-test('there are data sections of many kinds', () => expect(sections.size).toBeGreaterThan(12));
+test('there are data sections of many kinds', () => expect(sections.size).toBeGreaterThan(10));
 
 test.each([...sections.keys()])('%s', async (name) => {
   process.chdir(root);
@@ -46,7 +48,7 @@ test.each([...sections.keys()])('%s', async (name) => {
   const params = { ...section.params, batch_size: 1, num_workers: 0 };
   const data = DataModuleFromConfig.fromConfig({ ...section, params });
   for (const split of ['train', 'validation'] as const) {
-    const loader = data.loader(split, {})!;
+    const loader = data.loader(split, { prefetch: 0 })!;
     await loader.check();
     if (split === 'validation') continue;
     for await (const { batch } of loader.batches(0)) {
