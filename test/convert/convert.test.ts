@@ -4,6 +4,7 @@ import path from 'node:path';
 import { readCheckpoint, writeCheckpoint, writeSafetensors } from '../../lib/checkpoint';
 import { toYaml } from '../../lib/config';
 import { convertModel } from '../../lib/convert';
+import { inspectFolder } from '../../lib/inspect';
 import { instantiateFromConfig } from '../../lib/models';
 import { loadModel } from '../../lib/models/load-model';
 import type { Module } from '../../lib/models/module';
@@ -260,6 +261,21 @@ describe('folders', () => {
     expect(fs.readdirSync(at('other'))).toEqual(['precious.txt']);
     const left = fs.readdirSync(folder()).filter((name) => name.startsWith('.'));
     expect(left).toEqual([]);
+  });
+
+  test('a folder is inspected', async () => {
+    using _ = await write(FAMILIES['text with BERT'].model);
+    await convertModel(at('model.ckpt'), at('folder'));
+    const { pipeline, parts } = await inspectFolder(at('folder'));
+    expect(pipeline).toBe('LDMTextToImagePipeline');
+    const classes = Object.fromEntries(parts.map(({ folder: name, className }) => [name, className]));
+    expect(classes).toEqual({
+      bert: 'LDMBertModel',
+      scheduler: 'DDIMScheduler',
+      unet: 'UNet2DConditionModel',
+      vqvae: 'AutoencoderKL',
+    });
+    expect(parts.find(({ folder: name }) => name === 'bert')).toMatchObject({ tensors: 32, variants: [''] });
   });
 
   test('a rehearsal writes nothing', async () => {

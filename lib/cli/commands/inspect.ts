@@ -7,6 +7,7 @@ import {
   inspectConfig,
   type TensorSummary,
 } from '../../inspect';
+import { type FolderSummary, inspectFolder, isDiffusersFolder } from '../../inspect/folder';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
 import { formatBytes, formatCount } from '../format';
@@ -23,7 +24,10 @@ interface Options {
 export const inspect: CommandDefinition = {
   configure(command: Command) {
     command
-      .argument('<file>', 'a config (.yaml), a checkpoint (.ckpt, .pt, .pth) or a .safetensors file')
+      .argument(
+        '<file>',
+        'a config (.yaml), a checkpoint (.ckpt, .pt, .pth), a .safetensors file or a diffusers folder',
+      )
       .argument(
         '[overrides...]',
         'for a config: values that replace those of the file, such as model.params.embed_dim=4',
@@ -40,6 +44,11 @@ export const inspect: CommandDefinition = {
             return;
           }
           if (overrides.length > 0) throw new UsageError(`"${overrides[0]}" is an override, but ${file} is no config`);
+          if (isDiffusersFolder(file)) {
+            const summary = await inspectFolder(file);
+            output.result(summary, () => describeFolder(summary, output.paint));
+            return;
+          }
           if (options.build) throw new UsageError('--build is for configs; a checkpoint has its tensors already');
           const summary = await withProgress(output, options.stats ?? false, (onProgress) =>
             inspectCheckpoint(file, { stats: options.stats, signal, onProgress }),
@@ -83,6 +92,17 @@ function describeConfig(summary: ConfigSummary, paint: Painter): string {
 
 function lastKey(path: string): string {
   return path.slice(path.lastIndexOf('.') + 1).replace(/_config$/, '');
+}
+
+function describeFolder(summary: FolderSummary, paint: Painter): string {
+  const lines = [row(paint, 'folder', summary.file), row(paint, 'pipeline', summary.pipeline ?? 'none')];
+  for (const { folder, className, variants, tensors, elements } of summary.parts) {
+    const others = variants.filter((variant) => variant !== '');
+    const weights = tensors > 0 ? `, ${formatCount(elements)} in ${tensors} tensors` : '';
+    const also = others.length > 0 ? `, variants: ${others.join(', ')}` : '';
+    lines.push(row(paint, folder === '' ? 'model' : folder, `${className}${weights}${also}`));
+  }
+  return lines.join('\n');
 }
 
 function describeCheckpoint(summary: CheckpointSummary, stats: boolean, paint: Painter): string {
