@@ -160,6 +160,7 @@ export async function drawTexts(
   return { images, grid, settings };
 }
 
-function chunks<T>(items: readonly T[], size: number): T[][] {
+/** Groups of at most `size`. */
+export function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

@@ -51,6 +51,11 @@ export const modelZoo = {
     checkpoint: 'models/ldm/stable-diffusion-v1/model.ckpt',
     url: 'https://huggingface.co/CompVis/stable-diffusion-v-1-4-original/resolve/main/sd-v1-4.ckpt',
   },
+  rdm768x768: {
+    config: 'configs/retrieval-augmented-diffusion/768x768.yaml',
+    checkpoint: 'models/rdm/rdm768x768/model.ckpt',
+    url: 'https://ommer-lab.com/files/rdm/model.ckpt',
+  },
   ...Object.fromEntries(
     ['kl-f4', 'kl-f8', 'kl-f16', 'kl-f32', 'vq-f4', 'vq-f4-noattn', 'vq-f8', 'vq-f8-n256', 'vq-f16'].map((name) => [
       name,

@@ -59,6 +59,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reconstruct')).reconstruct,
   },
   {
+    name: 'knn2img',
+    summary: 'draw pictures of texts and of images near them (retrieval-augmented diffusion)',
+    load: async () => (await import('./knn2img')).knn2img,
+  },
+  {
     name: 'index',
     summary: 'build or bring up to date a retrieval database of a folder of images',
     load: async () => (await import('./index-images')).indexImages,

@@ -5,6 +5,7 @@ export { encodePictures, type ImageToImageOptions, imageToImage, stepOfStrength 
 export { type InpaintOptions, inpaint, inpaintConditioning, isInpaintingModel } from './inpaint';
 export { type InpaintByTextOptions, inpaintByText, isTextInpaintingModel } from './inpaint-by-text';
 export { isLayoutModel, type LayoutToImageOptions, layoutToImage } from './layout-to-image';
+export { isRetrievalModel, type RetrievalToImageOptions, retrievalToImage } from './retrieval-to-image';
 export { labelCountOf, type SegmentationToImageOptions, segmentationToImage } from './segmentation-to-image';
 export { firstStageFactor, latentMultiple, latentShape, type PictureSize, trainedSize } from './sizes';
 export { isSuperResolutionModel, type SuperResolveOptions, superResolve } from './super-resolution';
