@@ -117,7 +117,8 @@ export class Module {
     const wrong =
       report.mismatched.length > 0 || (strict && (report.missing.length > 0 || report.unexpected.length > 0));
     if (wrong) throw new LdmError('ERR_MISSING_KEYS', describeReport(report, strict, options.source));
-    return report;
+    const { missing, unexpected, mismatched } = report;
+    return { missing, unexpected, mismatched };
   }
 
   /** Moves and casts in place. */
