@@ -1,7 +1,24 @@
-/** What a config describes: its targets, checked and with every default filled in. */
+/** What a config describes: its targets, checked and with every default filled in, and the size of its model. */
 import { loadConfig, type ResolvedNode, type ResolvedProject, resolveProject } from '../config';
 import { instantiateFromConfig } from '../models';
-import { native } from '../native';
+import { withoutCheckpoints } from '../models/load-model';
+import { type NativeTensor, native } from '../native';
+
+/** How many numbers a model holds. */
+export interface ParameterCounts {
+  /**
+   * What its checkpoints hold: everything in the state_dict, with perceptual networks and the EMA copy. A stage that stands
+   * under two names counts twice, as it is stored.
+   */
+  total: number;
+  /** Those that gradients reach; frozen stages, perceptual networks and the EMA copy are none. */
+  trainable: number;
+  /**
+   * The total by the first part of the names, in their order, such as `model` and `first_stage_model`; `buffers` are the
+   * model's own, such as the noise schedule.
+   */
+  parts: Record<string, number>;
+}
 
 export interface ConfigSummary {
   kind: 'config';
@@ -12,19 +29,19 @@ export interface ConfigSummary {
   /** Every target within the model, by key path. */
   targets: Record<string, string>;
   lightning: Omit<ResolvedProject['lightning'], 'callbacks'> & { callbacks: Record<string, ResolvedNode> };
-  /** Parameters of the model (with its moving average) by part and in total; only when it was built. */
-  parameters?: Record<string, number>;
+  /** Absent when they were not counted. */
+  parameters?: ParameterCounts;
 }
 
 /**
  * Checks a config and tells what it describes.
  * @param options.overrides `a.b.c=value`
- * @param options.build also build the model, without weights, and count its parameters
- * @throws LdmError ERR_CONFIG with every mistake
+ * @param options.count also count the model's parameters (default true): it is built without memory for them
+ * @throws LdmError ERR_CONFIG with every mistake; ERR_UNKNOWN_TARGET for a class that does not exist here
  */
 export async function inspectConfig(
   file: string,
-  options: { overrides?: readonly string[]; build?: boolean; signal?: AbortSignal } = {},
+  options: { overrides?: readonly string[]; count?: boolean; signal?: AbortSignal } = {},
 ): Promise<ConfigSummary> {
   const config = loadConfig(file, options.overrides);
   const { model, baseLearningRate, data, lightning } = resolveProject(config);
@@ -37,28 +54,33 @@ export async function inspectConfig(
     targets: Object.fromEntries(targetsIn(model, 'model')),
     lightning: { ...lightning, callbacks: Object.fromEntries(lightning.callbacks) },
   };
-  if (options.build) summary.parameters = await countParameters(model, options.signal);
+  if (options.count ?? true)
+    summary.parameters = await countParameters(resolveProject(withoutCheckpoints(config)).model, options.signal);
   return summary;
 }
 
-/** Memory is reserved but not filled: even a large model costs little. */
-async function countParameters(node: ResolvedNode, signal?: AbortSignal): Promise<Record<string, number>> {
-  const params = { ...node.params, ckpt_path: null };
-  using model = await instantiateFromConfig({ ...node, params }, { init: 'empty', signal });
-  const counts: Record<string, number> = {};
-  let total = 0;
+/**
+ * Counts the parameters of the model that a node names, without memory for them: any size takes moments.
+ * @throws LdmError ERR_CONFIG, ERR_UNKNOWN_TARGET
+ */
+export async function countParameters(node: ResolvedNode, signal?: AbortSignal): Promise<ParameterCounts> {
+  using model = await instantiateFromConfig(node, { init: 'meta', signal });
+  const counts: ParameterCounts = { total: 0, trainable: 0, parts: {} };
   for (const { name, parameter, tensor } of await native().state(model.native)) {
-    // The moving average is kept in buffers, but it is a second set of weights.
-    const counted = parameter || name.startsWith('model_ema.');
-    const size = counted ? tensor.shape.reduce((product, length) => product * length, 1) : 0;
+    const [part, ...rest] = name.split('.');
+    const key = rest.length > 0 || parameter ? part! : 'buffers';
+    counts.parts[key] = (counts.parts[key] ?? 0) + sizeOf(tensor);
+    counts.total += sizeOf(tensor);
     tensor.dispose();
-    if (size === 0) continue;
-    const part = name.split('.')[0]!;
-    counts[part] = (counts[part] ?? 0) + size;
-    total += size;
   }
-  return { ...counts, total };
+  for (const { tensor } of await native().namedParameters(model.native)) {
+    if (tensor.requiresGrad) counts.trainable += sizeOf(tensor);
+    tensor.dispose();
+  }
+  return counts;
 }
+
+const sizeOf = ({ shape }: NativeTensor) => shape.reduce((product, length) => product * length, 1);
 
 function* targetsIn(value: unknown, path: string): Generator<[string, string]> {
   if (typeof value !== 'object' || value === null) return;

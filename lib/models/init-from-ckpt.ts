@@ -1,5 +1,6 @@
 /** Reading a checkpoint into a model, not strictly: the reference's `init_from_ckpt`. */
 import { readCheckpoint } from '../checkpoint';
+import type { ResolvedParams } from '../config';
 import { LdmError } from '../errors';
 import type { LoadReport } from '../native';
 import type { Tensor } from '../tensor';
@@ -47,5 +48,31 @@ async function adaptAll(model: Module, state: Map<string, Tensor>, adapt: InitFr
   for (const [name, own] of await model.stateDict()) {
     const given = state.get(name);
     if (given && given.shape.join() !== own.shape.join()) state.set(name, adapt!(given, own.shape, name));
+  }
+}
+
+/** Nodes of which the reference makes a part of a model, and the part's name. */
+const STAGES: Record<string, string> = {
+  first_stage_config: 'first_stage_model',
+  cond_stage_config: 'cond_stage_model',
+  pretrained_config: 'pretrained_model',
+  diffusion_config: 'diffusion_model',
+};
+
+/**
+ * Loads the `ckpt_path` of every stage within a model, as the stages' constructors do in the reference: those within a
+ * stage before the stage itself.
+ * @param params of the model, resolved
+ */
+export async function initStages(model: Module, params: ResolvedParams, prefix = ''): Promise<void> {
+  for (const [key, name] of Object.entries(STAGES)) {
+    const stage = (params[key] as { params?: ResolvedParams } | null | undefined)?.params;
+    if (!stage) continue;
+    await initStages(model, stage, `${prefix}${name}.`);
+    if (!stage.ckpt_path) continue;
+    await initFromCkpt(model, stage.ckpt_path as string, {
+      ignoreKeys: (stage.ignore_keys as string[] | undefined) ?? [],
+      rename: (file) => `${prefix}${name}.${file}`,
+    });
   }
 }

@@ -1,15 +1,17 @@
 /** Diffusion in a first stage's latent space (reference: ldm.models.diffusion.ddpm.LatentDiffusion; Rombach et al. 2022). */
 import type { ResolvedNode, ResolvedParams } from '../config';
+import { resolveSplitInput, type SplitInputParams } from '../config/split-input';
 import type { LatentDiffusionParams } from '../config/targets/diffusion';
 import type { CallOptions } from '../job';
 import type { LoadReport, NativeObject, NativeValue } from '../native';
+import { textPictures } from '../pictures/text-pictures';
 import type { DDPMSampleOptions, DDPMSampleResult } from '../sampling/ddpm-sampler';
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
 import type { Tokenizer } from '../text';
 import { conditionTokenizer } from './condition-tokenizer';
 import { type Batch, DDPM, type DDPMLogImagesOptions } from './ddpm';
-import { initFromCkpt } from './init-from-ckpt';
+import { initStages } from './init-from-ckpt';
 import { type CreateOptions, createNative } from './module';
 import { instantiateFromConfig, registerModel } from './registry';
 import { withRemap } from './remap';
@@ -58,7 +60,10 @@ const isTexts = (value: unknown): value is string | string[] =>
   typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
 
 /** The codebook file of a VQ first stage is read here: the native side knows no files. */
-function withFirstStageRemap<T>(params: ResolvedParams, create: (params: NativeValue) => Promise<T>): Promise<T> {
+export function withFirstStageRemap<T>(
+  params: ResolvedParams,
+  create: (params: NativeValue) => Promise<T>,
+): Promise<T> {
   const stage = params.first_stage_config as ResolvedNode;
   return withRemap(stage.params, (inner) =>
     create({ ...params, first_stage_config: { ...stage, params: inner } } as NativeValue),
@@ -107,22 +112,11 @@ export class LatentDiffusion extends DDPM {
 
   /** Loads the `ckpt_path` of each stage and of the config. @internal */
   protected override async initFromParams(): Promise<void> {
-    const { ckpt_path, ignore_keys, first_stage_config, cond_stage_config } = this.params;
-    await this.#initStage('first_stage_model', first_stage_config);
-    await this.#initStage('cond_stage_model', cond_stage_config);
+    const { ckpt_path, ignore_keys } = this.params;
+    await initStages(this, this.params);
     if (ckpt_path === null) return;
     await this.initFromCkpt(ckpt_path as string, { ignoreKeys: ignore_keys as string[] });
     await this.resetAverages();
-  }
-
-  /** A stage's constructor reads its own checkpoint in the reference. */
-  async #initStage(name: string, config: unknown): Promise<void> {
-    const params = (config as { params?: ResolvedParams } | null)?.params;
-    if (!params?.ckpt_path) return;
-    await initFromCkpt(this, params.ckpt_path as string, {
-      ignoreKeys: (params.ignore_keys as string[] | undefined) ?? [],
-      rename: (key) => `${name}.${key}`,
-    });
   }
 
   /** As in the reference, latents are never clamped unless a call asks for it. */
@@ -181,6 +175,29 @@ export class LatentDiffusion extends DDPM {
     return this.call('getInput', { batch, forceEncode, reconstruct, limit }, options);
   }
 
+  /**
+   * Lets first stage and network work on overlapping patches, so that images much larger than those of the training fit;
+   * null: on whole images again (the default).
+   * @throws LdmError ERR_CONFIG when an option is unknown or wrong. Inputs that the patches do not cover are refused with
+   *   ERR_INVALID_ARGUMENT when they come.
+   */
+  async setSplitInputParams(params: SplitInputParams | null): Promise<void> {
+    await this.call('setSplitInputParams', { params: params && resolveSplitInput(params) });
+  }
+  /**
+   * How the patches of an input are weighted, as {@link setSplitInputParams} says (the reference's get_fold_unfold).
+   * @param options.enlarge,options.reduce factor between a patch and what is made of it; both default to 1
+   * @returns `weighting` [1, 1, kh, kw, patches], `normalization` [1, 1, height, width]: the sum of the weights
+   */
+  async patchWeighting(
+    height: number,
+    width: number,
+    options: { enlarge?: number; reduce?: number } = {},
+  ): Promise<{ weighting: Tensor; normalization: Tensor }> {
+    const { enlarge = 1, reduce = 1 } = options;
+    return this.call('patchWeighting', { height, width, enlarge, reduce });
+  }
+
   // ----------------------------------------------------------------------------------------------- sampling
   /** Ancestral sampling whose intermediates are the predicted clean latents. */
   progressiveDenoising(options: Omit<DDPMSampleOptions, 'progressive'> = {}): Sampling<DDPMSampleResult> {
@@ -188,7 +205,7 @@ export class LatentDiffusion extends DDPM {
   }
 
   /**
-   * Pictures that show how training goes: inputs, reconstruction, conditioning (where it is a picture), diffusion_row,
+   * Pictures that show how training goes: inputs, reconstruction, conditioning (as a picture, or its text), diffusion_row,
    * samples, denoise_row, samples_x0_quantized, samples_inpainting, mask, samples_outpainting, progressive_row.
    */
   override async logImages(batch: Batch, options: LogImagesOptions = {}): Promise<Record<string, Tensor>> {
@@ -204,10 +221,22 @@ export class LatentDiffusion extends DDPM {
       plot_progressive_rows: options.plot_progressive_rows ?? true,
       plot_diffusion_rows: options.plot_diffusion_rows ?? true,
     };
-    return this.call('logImages', { batch, ...args }, options);
+    const log: Record<string, Tensor> = await this.call('logImages', { batch, ...args }, options);
+    const texts = this.#conditionTexts(batch);
+    if (texts && !log.conditioning) {
+      const [, , height, width] = log.inputs.shape;
+      log.conditioning = await textPictures(texts.slice(0, args.N), { width, height });
+    }
+    return log;
+  }
+
+  /** Captions or names of classes in a batch, where that is what the model is conditioned on. */
+  #conditionTexts(batch: Batch): readonly string[] | null {
+    if (this.params.cond_stage_config === '__is_unconditional__') return null;
+    const key = this.params.cond_stage_key as string;
+    const texts = batch[key === 'class_label' ? 'human_label' : key];
+    return (key === 'class_label' || key === 'caption') && Array.isArray(texts) ? texts : null;
   }
 }
 
 registerModel(LatentDiffusion.target, LatentDiffusion);
-// Differs from LatentDiffusion in its pictures of bounding boxes only.
-registerModel('ldm.models.diffusion.ddpm.Layout2ImgDiffusion', LatentDiffusion);

@@ -133,7 +133,9 @@ export function withoutCheckpoints(config: Config): Config {
   const forget = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(forget);
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, k === 'ckpt_path' ? null : forget(v)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([k, v]) => [k, k === 'ckpt_path' || k === 'diffusion_ckpt_path' ? null : forget(v)]),
+    );
   };
   return config.merge(Config.from({ model: forget(config.get('model') ?? null) } as ConfigMap, 'checkpoint'));
 }

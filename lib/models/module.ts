@@ -8,8 +8,11 @@ import { clipTextNames, withoutConstants } from './clip-text-names';
 export interface CreateOptions extends CallOptions {
   /** 'cpu' (default) or 'cuda:N'. Weights are drawn on the CPU, as the reference does, and then moved. */
   device?: string;
-  /** 'random' (default) draws the reference's initialisation; 'empty' skips that because a checkpoint follows. */
-  init?: 'random' | 'empty';
+  /**
+   * 'random' (default) draws the reference's initialisation; 'empty' skips that because a checkpoint follows; 'meta' gives
+   * names, shapes and dtypes only, without memory: such a model of any size can be looked at, not used.
+   */
+  init?: 'random' | 'empty' | 'meta';
 }
 
 /** Creates a native object; `params` must hold every option (lib/config fills in defaults). @internal */

@@ -16,8 +16,10 @@ import {
 import type { ResolvedLightning } from '../config/lightning';
 import type { DataLoader } from '../data/data-loader';
 import { DataModuleFromConfig } from '../data/data-module';
+import { layoutReader } from '../data/objects/read-layout';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
+import { Layout2ImgDiffusion } from '../models/layout2img-diffusion';
 import { withoutCheckpoints } from '../models/load-model';
 import { createLrScheduler, type LrScheduler } from '../models/lr-schedulers';
 import type { Module } from '../models/module';
@@ -155,6 +157,8 @@ export class TrainingRun {
     const device = options.device ?? setup.device ?? 'cpu';
     const init = resumeFrom === undefined ? 'random' : 'empty';
     const model = await instantiateFromConfig(project.model, { device, random: generator, init });
+    if (model instanceof Layout2ImgDiffusion)
+      model.readLayout = layoutReader(data.datasets.get('train'), model.params.cond_stage_key as string);
     try {
       await preparePerceptualLoss(model, { file: options.vgg, resumed: resumeFrom !== undefined });
 

@@ -32,7 +32,8 @@ using Info = Napi::CallbackInfo;
 int64_t bytesOf(const std::shared_ptr<Object>& object) {
   int64_t bytes = 0;
   if (auto module = std::dynamic_pointer_cast<Module>(object))
-    for (const auto& entry : module->state()) bytes += static_cast<int64_t>(entry.tensor.nbytes());
+    for (const auto& entry : module->state())
+      if (!entry.tensor.is_meta()) bytes += static_cast<int64_t>(entry.tensor.nbytes());
   return bytes;
 }
 
@@ -336,13 +337,14 @@ Napi::Value createObject(const Info& i) {
     std::string target = i[0].ToString();
     Value params = fromJs(i[1]);
     JobSetup setup = JobSetup::from(i[2], at::kCPU);
-    return submit(i.Env(), setup, [target, params, device = setup.device]() -> Finish {
-      HeldObject held{create(target, resolved(params)), target, device, 0};
-      if (auto module = std::dynamic_pointer_cast<Module>(held.object); module && !device.is_cpu())
-        module->to(device, c10::nullopt);
-      held.bytes = bytesOf(held.object);
-      return [held](Napi::Env env) -> Napi::Value { return ObjectHandle::make(env, held); };
-    });
+    return submit(
+        i.Env(), setup, [target, params, device = setup.device, meta = setup.init == InitMode::Meta]() -> Finish {
+          HeldObject held{create(target, resolved(params)), target, device, 0};
+          if (auto module = std::dynamic_pointer_cast<Module>(held.object); module && !device.is_cpu() && !meta)
+            module->to(device, c10::nullopt);
+          held.bytes = bytesOf(held.object);
+          return [held](Napi::Env env) -> Napi::Value { return ObjectHandle::make(env, held); };
+        });
   });
 }
 

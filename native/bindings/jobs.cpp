@@ -118,8 +118,15 @@ JobSetup JobSetup::from(const Napi::Value& options, at::Device defaultDevice) {
     else if (precision != "fp32")
       invalid("Expected 'fp32', 'bf16' or 'fp16' for 'precision' but received '" + precision + "'");
   }
-  if (Napi::Value v = member(options, "init"); !absent(v))
-    setup.init = v.ToString().Utf8Value() == "empty" ? InitMode::Empty : InitMode::Random;
+  if (Napi::Value v = member(options, "init"); !absent(v)) {
+    const std::string init = v.ToString();
+    if (init == "empty")
+      setup.init = InitMode::Empty;
+    else if (init == "meta")
+      setup.init = InitMode::Meta;
+    else if (init != "random")
+      invalid("Expected 'random', 'empty' or 'meta' for 'init' but received '" + init + "'");
+  }
   if (Napi::Value v = member(options, "onProgress"); !absent(v)) {
     if (!v.IsFunction()) invalid("Expected a function for 'onProgress'");
     setup.progressCallback = Environment::of(options.Env()).keepCallback(v.As<Napi::Function>());

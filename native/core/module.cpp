@@ -31,7 +31,15 @@ Module::Module() {
   });
 }
 
+namespace {
+// Memory that nothing was written to yet costs nothing, so a constructor may allocate first and leave the data here.
+at::Tensor placed(const at::Tensor& value) {
+  return context().init == InitMode::Meta && value.defined() ? value.to(at::kMeta) : value;
+}
+}  // namespace
+
 at::Tensor Module::parameter(const std::string& name, at::Tensor value, bool requiresGrad) {
+  value = placed(value);
   value.set_requires_grad(requiresGrad);
   parameters_.push_back({name, value, true});
   return value;
@@ -44,6 +52,7 @@ at::Tensor Module::largeWeight(const std::string& name, at::Tensor value) {
 }
 
 at::Tensor Module::buffer(const std::string& name, at::Tensor value, bool persistent) {
+  value = placed(value);
   buffers_.push_back({name, value, persistent});
   return value;
 }

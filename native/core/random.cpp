@@ -192,12 +192,12 @@ at::Tensor dropout(const at::Tensor& x, double p, bool training) {
 }
 
 void initUniform(at::Tensor t, double low, double high) {
-  if (context().init == InitMode::Empty) return;
+  if (context().init != InitMode::Random) return;
   at::NoGradGuard guard;
   randomFor(t.device()).uniform_(t, low, high);
 }
 void initNormal(at::Tensor t, double mean, double std) {
-  if (context().init == InitMode::Empty) return;
+  if (context().init != InitMode::Random) return;
   at::NoGradGuard guard;
   randomFor(t.device()).normal_(t, mean, std);
 }

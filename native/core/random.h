@@ -16,8 +16,9 @@
 namespace ldm {
 
 /// How freshly created parameters get their values. Random: the reference's initialisation in its order. Empty: memory
-/// is left as it is, because a checkpoint follows (torch.randn calls of constructors still consult the source).
-enum class InitMode { Random, Empty };
+/// is left as it is, because a checkpoint follows (torch.randn calls of constructors still consult the source). Meta:
+/// there is no memory at all, only names, shapes and dtypes (torch's meta device), for looking at a model of any size.
+enum class InitMode { Random, Empty, Meta };
 
 /// Interface of a random source. Kinds follow the tape: randn, rand, randint, exponential, keepmask.
 class RandomSource : public Object {
@@ -109,8 +110,8 @@ at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options);
 /// torch.nn.functional.dropout: x * mask / (1 - p) while training, else x itself.
 at::Tensor dropout(const at::Tensor& x, double p, bool training);
 
-// Initialisation of fresh parameters, in place and without gradients. Under InitMode::Empty nothing is drawn; constants
-// are still written, they cost nothing.
+// Initialisation of fresh parameters, in place and without gradients. Only under InitMode::Random anything is drawn;
+// constants are always written, they cost nothing.
 void initUniform(at::Tensor t, double low, double high);
 void initNormal(at::Tensor t, double mean, double std);
 void initConstant(at::Tensor t, double value);

@@ -14,8 +14,7 @@
 #include "../core/module.h"
 #include "../diffusion/denoiser.h"
 #include "../training/ema.h"
-#include "../training/optimizer.h"
-#include "../training/stepper.h"
+#include "../training/single_optimizer.h"
 #include "diffusion_wrapper.h"
 
 namespace ldm {
@@ -57,11 +56,14 @@ class DDPM : public Module, public Denoiser {
   /// The averaged weights for the length of a scope, which may be within another one.
   EmaScope emaScope() { return {ema_.get(), model_->namedParameters()}; }
 
+  /// Images of the batch under `key`, [n, h, w] or [n, h, w, c] -> [n, c, h, w] float32 on the model's device.
+  at::Tensor imageInput(const Value& batch, const std::string& key) const;
+  /// Those that the model is trained on (first_stage_key).
+  at::Tensor imageInput(const Value& batch) const { return imageInput(batch, firstStageKey_); }
+
  protected:
   DDPM(const Value& params, ConditioningKey key);
 
-  /// Images of the batch under `key`, [n, h, w] or [n, h, w, c] -> [n, c, h, w] float32 on the model's device.
-  at::Tensor imageInput(const Value& batch, const std::string& key) const;
   at::Tensor randomTimesteps(int64_t n) const;
   /// The loss of each element of the batch, [n].
   at::Tensor elementLoss(const at::Tensor& out, const at::Tensor& xStart, const at::Tensor& noise,
@@ -89,9 +91,7 @@ class DDPM : public Module, public Denoiser {
   Value validateBatch(const Value& args);
 
   std::shared_ptr<LitEma> ema_;
-  std::shared_ptr<Optimizer> optimizer_;
-  Stepper stepper_;
-  bool accumulating_ = false;  ///< gradients of earlier micro-batches wait for the optimizer's step
+  SingleOptimizer optimization_;
   bool l1_, scheduled_;
   int64_t logEveryT_, channels_;
   std::vector<int64_t> imageSize_;  ///< height and width of the samples

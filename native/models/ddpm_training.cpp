@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "../core/context.h"
 #include "ddpm.h"
 
 namespace ldm {
@@ -19,11 +18,6 @@ Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log) {
 }
 
 namespace {
-
-Optimizer& configured(const std::shared_ptr<Optimizer>& optimizer) {
-  if (!optimizer) invalid("the model has no optimizer yet; call configureOptimizers({learningRate}) first");
-  return *optimizer;
-}
 
 Value lossValue(const DiffusionLoss& loss) {
   Map log;
@@ -47,33 +41,10 @@ void DDPM::announceTraining() {
   method("validateBatch", [this](const Value& a) -> Value { return validateBatch(a); });
   method("logImages", [this](const Value& a) -> Value { return logImages(a); });
   method("configureOptimizers", [this](const Value& a) -> Value {
-    // torch.optim.AdamW with torch's defaults.
-    optimizer_ = std::make_shared<Optimizer>(trainedParameters(),
-                                             AdamOptions{a.number("learningRate"), 0.9, 0.999, 1e-8, 1e-2}, true);
-    accumulating_ = false;
+    optimization_.configure(trainedParameters(), a.number("learningRate"));
     return {};
   });
-  method("setLearningRates", [this](const Value& a) -> Value {
-    auto rates = a.numbers("rates");
-    if (rates.size() != 1) invalid("the model has one optimizer, but got " + std::to_string(rates.size()) + " rates");
-    configured(optimizer_).setLearningRate(rates[0]);
-    return {};
-  });
-  method("optimizerStates", [this](const Value&) -> Value {
-    return Map{{"states", List{configured(optimizer_).state()}}};
-  });
-  method("loadOptimizerStates", [this](const Value& a) -> Value {
-    const auto& states = a.get("states").asList("states");
-    if (states.size() != 1)
-      invalid("the model has one optimizer, but the checkpoint holds the states of " + std::to_string(states.size()));
-    configured(optimizer_).loadState(states[0]);
-    return {};
-  });
-  method("stepperState", [this](const Value&) -> Value { return stepper_.state(); });
-  method("loadStepperState", [this](const Value& a) -> Value {
-    stepper_.loadState(a);
-    return {};
-  });
+  optimization_.announce([this](std::string name, Method fn) { method(std::move(name), std::move(fn)); });
   method("emaEnter", [this](const Value&) -> Value {
     if (ema_) ema_->enter(model_->namedParameters());
     return {};
@@ -100,19 +71,15 @@ std::vector<at::Tensor> DDPM::trainedParameters() const {
 
 Value DDPM::trainBatch(const Value& args) {
   if (ema_) ema_->requireOut();
-  auto& optimizer = configured(optimizer_);
+  auto& optimizer = optimization_.optimizer();
   at::AutoGradMode grad(true);
   const Value& batch = args.get("batch");
   const int64_t globalStep = args.integer("globalStep");
   onTrainBatchStart(batch, args.integer("batchIdx"), globalStep);
 
-  if (!accumulating_) optimizer.zeroGrad();
+  optimization_.begin();
   auto loss = sharedStep(batch);
-  poll();
-  stepper_.backward(loss.value, "The loss", args);
-  poll();
-  accumulating_ = !stepper_.step(optimizer, *this, args);
-  if (!accumulating_) optimizer.zeroGrad();
+  optimization_.finish(loss.value, args, *this);
   if (ema_) ema_->update(model_->namedParameters());
 
   Map scalars;

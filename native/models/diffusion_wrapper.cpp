@@ -7,7 +7,7 @@
 namespace ldm {
 
 DiffusionWrapper::DiffusionWrapper(const Value& unetConfig, ConditioningKey key) : key_(key) {
-  unet_ = child("diffusion_model", createFromConfig<UNetModel>(unetConfig));
+  unet_ = child("diffusion_model", createFromConfig<DenoisingNetwork>(unetConfig));
   method("forward", [this](const Value& args) -> Value {
     Map cond{
         {"c_concat", args.get("c_concat")}, {"c_crossattn", args.get("c_crossattn")}, {"c_adm", args.get("c_adm")}};

@@ -7,7 +7,7 @@
 
 #include "../core/module.h"
 #include "../diffusion/conditioning.h"
-#include "../modules/unet.h"
+#include "../modules/denoising_network.h"
 
 namespace ldm {
 
@@ -25,7 +25,7 @@ class DiffusionWrapper : public Module {
 
  private:
   ConditioningKey key_;
-  std::shared_ptr<UNetModel> unet_;
+  std::shared_ptr<DenoisingNetwork> unet_;
 };
 
 }  // namespace ldm

@@ -26,6 +26,13 @@ ConditioningKey keyFrom(const Value& params) {
   return parseConditioningKey(params.get("conditioning_key"));
 }
 
+// The factor of a first stage, as its ddconfig tells; 1 of one without.
+int64_t downsamplingOf(const Value& firstStage) {
+  const Value& params = firstStage.get("params");
+  if (!params.isMap() || !params.has("ddconfig")) return 1;
+  return int64_t{1} << (params.get("ddconfig").ints("ch_mult").size() - 1);
+}
+
 // A batch's tensors on the model's device; texts as they are.
 Value moved(const Value& value, const at::Device& device) {
   if (value.isTensor()) return value.asTensor().to(device);
@@ -62,7 +69,9 @@ LatentDiffusion::LatentDiffusion(const Value& params)
     condIds_ = buffer("cond_ids", ids, /*persistent=*/false);
   }
   createStages(params);
+  downsampling_ = downsamplingOf(params.get("first_stage_config"));
   announce();
+  announcePatches();
 }
 
 void LatentDiffusion::createStages(const Value& params) {
@@ -88,7 +97,7 @@ void LatentDiffusion::createStages(const Value& params) {
 void LatentDiffusion::announce() {
   method("encodeFirstStage", [this](const Value& a) -> Value {
     at::NoGradGuard noGrad;
-    auto encoding = firstStage_->encodeFirst(a.tensor("x"));
+    auto encoding = encodeFirstStage(a.tensor("x"));
     return encoding.posterior ? Map{{"posterior", encoding.posterior}} : Map{{"latent", encoding.latent}};
   });
   method("getFirstStageEncoding", [this](const Value& a) -> Value {
@@ -135,13 +144,13 @@ at::Tensor LatentDiffusion::unscaled(const at::Tensor& z) const {
 
 at::Tensor LatentDiffusion::encodeLatent(const at::Tensor& x) {
   at::NoGradGuard noGrad;
-  return scaled(firstStage_->encodeFirst(x).sample());
+  return scaled(encodeFirstStage(x).sample());
 }
 
 at::Tensor LatentDiffusion::decodeLatent(const at::Tensor& z, bool predictCids, bool forceNotQuantize) {
-  if (!predictCids) return firstStage_->decodeFirst(unscaled(z), forceNotQuantize);
+  if (!predictCids) return decodeFirstStage(unscaled(z), forceNotQuantize);
   auto codes = firstStage_->codebookEntry(z.dim() == 4 ? z.argmax(1) : z);
-  return firstStage_->decodeFirst(unscaled(codes), /*forceNotQuantize=*/true);
+  return decodeFirstStage(unscaled(codes), /*forceNotQuantize=*/true);
 }
 
 at::Tensor LatentDiffusion::learnedConditioning(const Value& input) {

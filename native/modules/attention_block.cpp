@@ -53,6 +53,11 @@ AttentionBlock::AttentionBlock(int64_t channels, int64_t numHeads, int64_t numHe
   projOut_ = child("proj_out", pointwiseConv(channels, channels)->zeroed());
 }
 
+AttentionBlock::AttentionBlock(const Value& params)
+    : AttentionBlock(params.integer("channels"), params.integer("num_heads"), params.integer("num_head_channels"),
+                     params.boolean("use_checkpoint"),
+                     params.boolean("use_new_attention_order") ? QkvOrder::QkvFirst : QkvOrder::HeadsFirst) {}
+
 at::Tensor AttentionBlock::forward(const at::Tensor& x) {
   if (!checkpoint_ || !at::GradMode::is_enabled()) return compute(x);
   return ldm::checkpoint(
@@ -86,6 +91,7 @@ at::Tensor AttentionPool2d::forward(const at::Tensor& x) {
   return pointwise(*cProj_, h.select(1, 0));
 }
 
+REGISTER("ldm.modules.diffusionmodules.openaimodel.AttentionBlock", AttentionBlock);
 REGISTER("ldm.modules.diffusionmodules.openaimodel.AttentionPool2d", AttentionPool2d);
 
 }  // namespace ldm::unet

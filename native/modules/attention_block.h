@@ -27,6 +27,7 @@ class AttentionBlock : public Layer {
   /// @param checkpoint recompute in the backward pass. The reference always does; without dropout inside, the gradients
   ///   are the same, so here the option decides.
   AttentionBlock(int64_t channels, int64_t numHeads, int64_t numHeadChannels, bool checkpoint, QkvOrder order);
+  explicit AttentionBlock(const Value& params);
 
   /// @param x [b, channels, ...]
   at::Tensor forward(const at::Tensor& x) override;

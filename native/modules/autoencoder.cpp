@@ -15,15 +15,20 @@ namespace {
 std::shared_ptr<Conv> conv3x3(int64_t in, int64_t out) {
   return std::make_shared<Conv>(in, out, 3, ConvOptions{.stride = 1, .padding = 1});
 }
+// What each block of a level takes: the width before it, then its own.
+std::vector<int64_t> widths(int64_t before, int64_t own, int64_t blocks) {
+  std::vector<int64_t> in(static_cast<size_t>(blocks), own);
+  if (!in.empty()) in.front() = before;
+  return in;
+}
 }  // namespace
 
-AutoencoderOptions::AutoencoderOptions(const Value& d)
+NetworkOptions::NetworkOptions(const Value& d)
     : ch(d.integer("ch")),
       outCh(d.integer("out_ch")),
       numResBlocks(d.integer("num_res_blocks")),
       inChannels(d.integer("in_channels")),
       resolution(d.integer("resolution")),
-      zChannels(d.integer("z_channels")),
       chMult(d.ints("ch_mult")),
       attnResolutions(d.ints("attn_resolutions")),
       dropout(d.number("dropout")),
@@ -32,21 +37,21 @@ AutoencoderOptions::AutoencoderOptions(const Value& d)
   if (chMult.empty()) invalid("Expected at least one level in ch_mult but received an empty list");
 }
 
-bool AutoencoderOptions::attendsAt(int64_t at) const {
+bool NetworkOptions::attendsAt(int64_t at) const {
   return std::find(attnResolutions.begin(), attnResolutions.end(), at) != attnResolutions.end();
 }
 
 Encoder::Encoder(const Value& ddconfig) {
-  const AutoencoderOptions o(ddconfig);
+  const NetworkOptions o(ddconfig);
+  const int64_t zChannels = ddconfig.integer("z_channels");
   const int64_t levels = static_cast<int64_t>(o.chMult.size());
   convIn_ = child("conv_in", conv3x3(o.inChannels, o.ch));
   child("down", down_);
   int64_t resolution = o.resolution, width = o.ch;
   for (int64_t i = 0; i < levels; ++i) {
     const int64_t out = o.ch * o.chMult[i];
-    auto level = std::make_shared<Level>(Level::Options{.in = width,
+    auto level = std::make_shared<Level>(Level::Options{.in = widths(width, out, o.numResBlocks),
                                                         .out = out,
-                                                        .blocks = o.numResBlocks,
                                                         .dropout = o.dropout,
                                                         .attend = o.attendsAt(resolution),
                                                         .attention = o.attnType});
@@ -59,7 +64,7 @@ Encoder::Encoder(const Value& ddconfig) {
   }
   mid_ = child("mid", std::make_shared<MidBlock>(width, o.dropout, o.attnType));
   normOut_ = child("norm_out", autoencoder::normalize(width));
-  convOut_ = child("conv_out", conv3x3(width, ddconfig.boolean("double_z") ? 2 * o.zChannels : o.zChannels));
+  convOut_ = child("conv_out", conv3x3(width, ddconfig.boolean("double_z") ? 2 * zChannels : zChannels));
 }
 
 at::Tensor Encoder::forward(const at::Tensor& x) {
@@ -71,20 +76,20 @@ at::Tensor Encoder::forward(const at::Tensor& x) {
 
 Decoder::Decoder(const Value& ddconfig)
     : givePreEnd_(ddconfig.boolean("give_pre_end")), tanhOut_(ddconfig.boolean("tanh_out")) {
-  const AutoencoderOptions o(ddconfig);
+  const NetworkOptions o(ddconfig);
+  const int64_t zChannels = ddconfig.integer("z_channels");
   const int64_t levels = static_cast<int64_t>(o.chMult.size());
   int64_t width = o.ch * o.chMult.back();
   int64_t resolution = o.resolution >> (levels - 1);
-  convIn_ = child("conv_in", conv3x3(o.zChannels, width));
+  convIn_ = child("conv_in", conv3x3(zChannels, width));
   mid_ = child("mid", std::make_shared<MidBlock>(width, o.dropout, o.attnType));
   child("up", up_);
   // Made from the lowest resolution up (the order of random draws), named from the highest down (the order of keys).
   std::vector<std::shared_ptr<Level>> made;
   for (int64_t i = levels - 1; i >= 0; --i) {
     const int64_t out = o.ch * o.chMult[i];
-    auto level = std::make_shared<Level>(Level::Options{.in = width,
+    auto level = std::make_shared<Level>(Level::Options{.in = widths(width, out, o.numResBlocks + 1),
                                                         .out = out,
-                                                        .blocks = o.numResBlocks + 1,
                                                         .dropout = o.dropout,
                                                         .attend = o.attendsAt(resolution),
                                                         .attention = o.attnType});

@@ -12,11 +12,11 @@
 
 namespace ldm {
 
-/// What encoder and decoder both read of a `ddconfig` node.
-struct AutoencoderOptions {
-  explicit AutoencoderOptions(const Value& ddconfig);
+/// What encoder, decoder and the U-Net of the DDPM paper read of a `ddconfig` node.
+struct NetworkOptions {
+  explicit NetworkOptions(const Value& ddconfig);
 
-  int64_t ch, outCh, numResBlocks, inChannels, resolution, zChannels;
+  int64_t ch, outCh, numResBlocks, inChannels, resolution;
   std::vector<int64_t> chMult, attnResolutions;
   double dropout;
   bool resampWithConv;

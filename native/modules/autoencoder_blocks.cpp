@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "../core/random.h"
+#include "../core/registry.h"
 
 namespace ldm::autoencoder {
 
@@ -37,7 +38,18 @@ ResnetBlock::ResnetBlock(const ResnetBlockOptions& o) : dropout_(o.dropout) {
   if (o.in != o.out)
     shortcut_ =
         o.convShortcut ? child("conv_shortcut", conv3x3(o.in, o.out)) : child("nin_shortcut", conv1x1(o.in, o.out));
+  method("forward", [this](const Value& args) -> Value {
+    return Map{{"y", forward(args.tensor("x"), args.optTensor("temb"))}};
+  });
 }
+
+ResnetBlock::ResnetBlock(const Value& p)
+    : ResnetBlock(ResnetBlockOptions{.in = p.integer("in_channels"),
+                                     .out = p.integer(p.has("out_channels") ? "out_channels" : "in_channels"),
+                                     .dropout = p.number("dropout"),
+                                     .tembChannels = p.integer("temb_channels"),
+                                     .convShortcut = p.boolean("conv_shortcut")}) {}
+
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
   poll();
   at::Tensor h = conv1_->forward(swish(norm1_->forward(x)));
@@ -107,33 +119,39 @@ std::shared_ptr<Layer> makeAttention(int64_t channels, const std::string& type) 
   invalid("Expected 'vanilla', 'linear' or 'none' for attn_type but received '" + type + "'");
 }
 
-MidBlock::MidBlock(int64_t channels, double dropout, const std::string& attention) {
-  block1_ =
-      child("block_1",
-            std::make_shared<ResnetBlock>(ResnetBlockOptions{.in = channels, .out = channels, .dropout = dropout}));
+MidBlock::MidBlock(int64_t channels, double dropout, const std::string& attention, int64_t tembChannels) {
+  const ResnetBlockOptions options{.in = channels, .out = channels, .dropout = dropout, .tembChannels = tembChannels};
+  block1_ = child("block_1", std::make_shared<ResnetBlock>(options));
   attn1_ = child("attn_1", makeAttention(channels, attention));
-  block2_ =
-      child("block_2",
-            std::make_shared<ResnetBlock>(ResnetBlockOptions{.in = channels, .out = channels, .dropout = dropout}));
+  block2_ = child("block_2", std::make_shared<ResnetBlock>(options));
 }
-at::Tensor MidBlock::forward(const at::Tensor& x) { return block2_->forward(attn1_->forward(block1_->forward(x))); }
+at::Tensor MidBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
+  return block2_->forward(attn1_->forward(block1_->forward(x, temb)), temb);
+}
 
 Level::Level(const Options& o) {
   child("block", block_);
   child("attn", attn_);
-  for (int64_t i = 0; i < o.blocks; ++i) {
+  for (int64_t in : o.in) {
     block_->append(std::make_shared<ResnetBlock>(
-        ResnetBlockOptions{.in = i == 0 ? o.in : o.out, .out = o.out, .dropout = o.dropout}));
+        ResnetBlockOptions{.in = in, .out = o.out, .dropout = o.dropout, .tembChannels = o.tembChannels}));
     if (o.attend) attn_->append(makeAttention(o.out, o.attention));
   }
 }
+at::Tensor Level::block(size_t i, const at::Tensor& x, const at::Tensor& temb) const {
+  const at::Tensor h = (*block_)[i].forward(x, temb);
+  return attn_->size() > 0 ? (*attn_)[i].forward(h) : h;
+}
 at::Tensor Level::forward(const at::Tensor& x) {
   at::Tensor h = x;
-  for (size_t i = 0; i < block_->size(); ++i) {
-    h = (*block_)[i].forward(h);
-    if (attn_->size() > 0) h = (*attn_)[i].forward(h);
-  }
-  return resample_ ? resample_->forward(h) : h;
+  for (size_t i = 0; i < size(); ++i) h = block(i, h, {});
+  return resample(h);
 }
+
+REGISTER("ldm.modules.diffusionmodules.model.ResnetBlock", ResnetBlock);
+REGISTER("ldm.modules.diffusionmodules.model.Upsample", Upsample);
+REGISTER("ldm.modules.diffusionmodules.model.Downsample", Downsample);
+REGISTER("ldm.modules.diffusionmodules.model.AttnBlock", AttnBlock);
+REGISTER("ldm.modules.diffusionmodules.model.LinAttnBlock", LinAttnBlock);
 
 }  // namespace ldm::autoencoder

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "layers.h"
 
@@ -30,6 +31,8 @@ struct ResnetBlockOptions {
 class ResnetBlock : public Layer {
  public:
   explicit ResnetBlock(const ResnetBlockOptions& options);
+  /// Methods: forward{x, temb?} -> {y}.
+  explicit ResnetBlock(const Value& params);
   at::Tensor forward(const at::Tensor& x) override { return forward(x, {}); }
   /// x: [b, in, h, w]; temb: [b, tembChannels] or undefined.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& temb);
@@ -45,6 +48,7 @@ class ResnetBlock : public Layer {
 class Upsample : public Layer {
  public:
   Upsample(int64_t channels, bool withConv);
+  explicit Upsample(const Value& params) : Upsample(params.integer("in_channels"), params.boolean("with_conv")) {}
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -56,6 +60,7 @@ class Upsample : public Layer {
 class Downsample : public Layer {
  public:
   Downsample(int64_t channels, bool withConv);
+  explicit Downsample(const Value& params) : Downsample(params.integer("in_channels"), params.boolean("with_conv")) {}
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -66,6 +71,7 @@ class Downsample : public Layer {
 class AttnBlock : public Layer {
  public:
   explicit AttnBlock(int64_t channels);
+  explicit AttnBlock(const Value& params) : AttnBlock(params.integer("in_channels")) {}
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -78,6 +84,7 @@ class AttnBlock : public Layer {
 class LinAttnBlock : public Layer {
  public:
   explicit LinAttnBlock(int64_t channels);
+  explicit LinAttnBlock(const Value& params) : LinAttnBlock(params.integer("in_channels")) {}
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -90,8 +97,9 @@ std::shared_ptr<Layer> makeAttention(int64_t channels, const std::string& type);
 /// `mid`: residual block, attention, residual block.
 class MidBlock : public Layer {
  public:
-  MidBlock(int64_t channels, double dropout, const std::string& attention);
-  at::Tensor forward(const at::Tensor& x) override;
+  MidBlock(int64_t channels, double dropout, const std::string& attention, int64_t tembChannels = 0);
+  at::Tensor forward(const at::Tensor& x) override { return forward(x, {}); }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& temb);
 
  private:
   std::shared_ptr<ResnetBlock> block1_, block2_;
@@ -103,16 +111,23 @@ class MidBlock : public Layer {
 class Level : public Layer {
  public:
   struct Options {
-    int64_t in;
+    std::vector<int64_t> in;  ///< channels that each block takes
     int64_t out;
-    int64_t blocks;
     double dropout;
     bool attend;
     std::string attention;
+    int64_t tembChannels = 0;
   };
   explicit Level(const Options& options);
   void setResample(const std::string& name, std::shared_ptr<Layer> resample) { resample_ = child(name, resample); }
   at::Tensor forward(const at::Tensor& x) override;
+
+  // The same in parts, for a network with skip connections.
+  size_t size() const { return block_->size(); }
+  /// Block `i` and its attention.
+  at::Tensor block(size_t i, const at::Tensor& x, const at::Tensor& temb) const;
+  /// The resampling, where there is one.
+  at::Tensor resample(const at::Tensor& x) const { return resample_ ? resample_->forward(x) : x; }
 
  private:
   std::shared_ptr<ModuleList<ResnetBlock>> block_ = std::make_shared<ModuleList<ResnetBlock>>();

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "../core/autograd.h"
+#include "../core/registry.h"
 #include "unet_resample.h"
 
 namespace ldm::unet {
@@ -36,10 +37,27 @@ ResBlock::ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, c
   outLayers_->append(std::make_shared<Conv>(outChannels, outChannels, 3, same)->zeroed());
   child("out_layers", outLayers_);
 
-  if (outChannels != channels)
-    skip_ =
-        child("skip_connection", std::make_shared<Conv>(channels, outChannels, 1, ConvOptions{.dims = options.dims}));
+  if (outChannels != channels) {
+    const bool wide = options.wideShortcut;
+    const ConvOptions shortcut{.padding = wide ? 1 : 0, .dims = options.dims};
+    skip_ = child("skip_connection", std::make_shared<Conv>(channels, outChannels, wide ? 3 : 1, shortcut));
+  }
+  method("forward", [this](const Value& args) -> Value {
+    return Map{{"y", forward(args.tensor("x"), args.tensor("emb"))}};
+  });
 }
+
+ResBlock::ResBlock(const Value& p)
+    : ResBlock(p.integer("channels"), p.integer("emb_channels"),
+               p.integer(p.has("out_channels") ? "out_channels" : "channels"),
+               ResBlockOptions{.dropout = p.number("dropout"),
+                               .dims = p.integer("dims"),
+                               .scaleShiftNorm = p.boolean("use_scale_shift_norm"),
+                               .checkpoint = p.boolean("use_checkpoint"),
+                               .wideShortcut = p.boolean("use_conv")},
+               p.boolean("up")     ? Resampling::Up
+               : p.boolean("down") ? Resampling::Down
+                                   : Resampling::None) {}
 
 at::Tensor ResBlock::forward(const at::Tensor& x, const at::Tensor& emb) {
   if (!checkpoint_ || !at::GradMode::is_enabled()) return compute(x, emb);
@@ -71,5 +89,7 @@ at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
   for (size_t i = 1; i < out.size(); ++i) h = out[i].forward(h);
   return (skip_ ? skip_->forward(residual) : residual) + h;
 }
+
+REGISTER("ldm.modules.diffusionmodules.openaimodel.ResBlock", ResBlock);
 
 }  // namespace ldm::unet

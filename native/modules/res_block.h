@@ -18,6 +18,7 @@ struct ResBlockOptions {
   int64_t dims = 2;
   bool scaleShiftNorm = false;  ///< the embedding scales and shifts (FiLM) instead of being added
   bool checkpoint = false;      ///< recompute in the backward pass, where dropout draws anew, as in the reference
+  bool wideShortcut = false;    ///< a 3x3 instead of a 1x1 convolution where channels change (use_conv)
 };
 
 /// Two normalised 3x3 convolutions around the timestep embedding, with a residual connection.
@@ -25,6 +26,8 @@ class ResBlock : public TimestepBlock {
  public:
   ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, const ResBlockOptions& options,
            Resampling resampling = Resampling::None);
+  /// Methods: forward{x, emb} -> {y}.
+  explicit ResBlock(const Value& params);
 
   at::Tensor forward(const at::Tensor& x, const at::Tensor& emb) override;
 

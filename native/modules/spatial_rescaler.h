@@ -22,8 +22,6 @@ class SpatialRescaler : public CondStage {
   at::Tensor encode(const Value& input) override;
 
  private:
-  at::Tensor resized(const at::Tensor& x) const;
-
   int64_t stages_;
   double multiplier_;
   std::string method_;

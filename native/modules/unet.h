@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "denoising_network.h"
 #include "layers.h"
 #include "timestep_sequential.h"
 
@@ -14,7 +15,7 @@ namespace ldm {
 /// conditioned by cross-attention as in Rombach et al. 2022).
 ///
 /// Methods: `forward` {x, timesteps, context?, y?} -> {out}.
-class UNetModel : public Module {
+class UNetModel : public DenoisingNetwork {
  public:
   explicit UNetModel(const Value& params);
 
@@ -24,13 +25,11 @@ class UNetModel : public Module {
   /// @param y if and only if the U-Net has num_classes: class labels (int64) [n]; numbers [n, 1] with "continuous";
   ///   vectors [n, adm_in_channels] with "sequential"
   /// @return [n, out_channels, ...], or [n, n_embed, ...] logits when the U-Net predicts codebook indices
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& context, const at::Tensor& y);
-
-  int64_t inChannels() const { return inChannels_; }
-  int64_t outChannels() const { return outChannels_; }
-  bool classConditional() const { return labelEmb_ || vectorEmb_; }
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& context,
+                     const at::Tensor& y) override;
 
  private:
+  bool classConditional() const { return labelEmb_ || vectorEmb_; }
   void createLabelEmbedding(const Value& params, int64_t width);
   at::Tensor labelEmbedding(const at::Tensor& y, int64_t batch, at::ScalarType type) const;
 

@@ -6,10 +6,21 @@
 
 namespace ldm::unet {
 
-Upsample::Upsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels) : dims_(dims) {
-  if (useConv)
-    conv_ = child("conv", std::make_shared<Conv>(channels, outChannels, 3, ConvOptions{.padding = 1, .dims = dims}));
+namespace {
+int64_t outChannelsOf(const Value& params) {
+  return params.integer(params.has("out_channels") ? "out_channels" : "channels");
 }
+}  // namespace
+
+Upsample::Upsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels, int64_t padding) : dims_(dims) {
+  if (useConv)
+    conv_ =
+        child("conv", std::make_shared<Conv>(channels, outChannels, 3, ConvOptions{.padding = padding, .dims = dims}));
+}
+
+Upsample::Upsample(const Value& params)
+    : Upsample(params.integer("channels"), params.boolean("use_conv"), params.integer("dims"), outChannelsOf(params),
+               params.integer("padding")) {}
 
 at::Tensor Upsample::forward(const at::Tensor& x) {
   at::Tensor h;
@@ -26,15 +37,19 @@ at::Tensor Upsample::forward(const at::Tensor& x) {
   return conv_ ? conv_->forward(h) : h;
 }
 
-Downsample::Downsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels) : dims_(dims) {
+Downsample::Downsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels, int64_t padding)
+    : dims_(dims) {
+  const ConvOptions options{.stride = 2, .padding = padding, .dims = dims, .strideDepth = false};
   if (useConv)
-    op_ =
-        child("op", std::make_shared<Conv>(channels, outChannels, 3,
-                                           ConvOptions{.stride = 2, .padding = 1, .dims = dims, .strideDepth = false}));
+    op_ = child("op", std::make_shared<Conv>(channels, outChannels, 3, options));
   else if (channels != outChannels)
     invalid("A Downsample without convolution keeps its " + std::to_string(channels) + " channels and cannot give " +
             std::to_string(outChannels));
 }
+
+Downsample::Downsample(const Value& params)
+    : Downsample(params.integer("channels"), params.boolean("use_conv"), params.integer("dims"), outChannelsOf(params),
+                 params.integer("padding")) {}
 
 at::Tensor Downsample::forward(const at::Tensor& x) {
   if (op_) return op_->forward(x);
@@ -53,10 +68,10 @@ TransposedUpsample::TransposedUpsample(int64_t channels, int64_t outChannels, in
 }
 
 TransposedUpsample::TransposedUpsample(const Value& params)
-    : TransposedUpsample(params.integer("channels"),
-                         params.integer(params.has("out_channels") ? "out_channels" : "channels"),
-                         params.integer("ks")) {}
+    : TransposedUpsample(params.integer("channels"), outChannelsOf(params), params.integer("ks")) {}
 
+REGISTER("ldm.modules.diffusionmodules.openaimodel.Upsample", Upsample);
+REGISTER("ldm.modules.diffusionmodules.openaimodel.Downsample", Downsample);
 REGISTER("ldm.modules.diffusionmodules.openaimodel.TransposedUpsample", TransposedUpsample);
 
 }  // namespace ldm::unet

@@ -13,7 +13,8 @@ namespace ldm::unet {
 /// Doubles the spatial size (of the inner two dimensions with dims 3) by the nearest value, then convolves if asked to.
 class Upsample : public Layer {
  public:
-  Upsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels);
+  Upsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels, int64_t padding = 1);
+  explicit Upsample(const Value& params);
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
@@ -24,7 +25,8 @@ class Upsample : public Layer {
 /// Halves the spatial size (of the inner two dimensions with dims 3) by a strided convolution or by averaging.
 class Downsample : public Layer {
  public:
-  Downsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels);
+  Downsample(int64_t channels, bool useConv, int64_t dims, int64_t outChannels, int64_t padding = 1);
+  explicit Downsample(const Value& params);
   at::Tensor forward(const at::Tensor& x) override;
 
  private:

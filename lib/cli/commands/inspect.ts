@@ -5,6 +5,7 @@ import {
   type ConfigSummary,
   inspectCheckpoint,
   inspectConfig,
+  type ParameterCounts,
   type TensorSummary,
 } from '../../inspect';
 import { type FolderSummary, inspectFolder, isDiffusersFolder } from '../../inspect/folder';
@@ -18,7 +19,7 @@ import type { Painter } from '../style';
 
 interface Options {
   stats?: boolean;
-  build?: boolean;
+  build: boolean;
 }
 
 export const inspect: CommandDefinition = {
@@ -33,13 +34,14 @@ export const inspect: CommandDefinition = {
         'for a config: values that replace those of the file, such as model.params.embed_dim=4',
       )
       .option('--stats', 'for a checkpoint: name, dtype, shape, sum and first values of each tensor')
-      .option('--build', 'for a config: build the model (without weights) and count its parameters')
+      .option('--build', "for a config: count the model's parameters (they take no memory)", true)
+      .option('--no-build', 'for a config: only check it')
       .action(async (file: string, overrides: string[], options: Options) => {
         const output = outputOf(command);
         await interruptible(async (signal) => {
           if (/\.ya?ml$/i.test(file)) {
             if (options.stats) throw new UsageError('--stats is for checkpoints; a config has no tensors');
-            const summary = await inspectConfig(file, { overrides, build: options.build, signal });
+            const summary = await inspectConfig(file, { overrides, count: options.build, signal });
             output.result(summary, () => describeConfig(summary, output.paint));
             return;
           }
@@ -49,7 +51,7 @@ export const inspect: CommandDefinition = {
             output.result(summary, () => describeFolder(summary, output.paint));
             return;
           }
-          if (options.build) throw new UsageError('--build is for configs; a checkpoint has its tensors already');
+          if (!options.build) throw new UsageError('--no-build is for configs; a checkpoint has its tensors already');
           const summary = await withProgress(output, options.stats ?? false, (onProgress) =>
             inspectCheckpoint(file, { stats: options.stats, signal, onProgress }),
           );
@@ -81,13 +83,29 @@ function describeConfig(summary: ConfigSummary, paint: Painter): string {
   if (summary.baseLearningRate !== null) lines.push(row(paint, 'learning rate', formatRate(summary.baseLearningRate)));
   for (const [path, target] of Object.entries(summary.targets)) lines.push(row(paint, lastKey(path), target));
   if (summary.data) lines.push(row(paint, 'data', summary.data.target));
-  const { total, ...parts } = summary.parameters ?? {};
-  if (total !== undefined) {
-    lines.push(row(paint, 'parameters', formatCount(total)));
-    for (const [part, count] of Object.entries(parts)) lines.push(row(paint, `  ${part}`, formatCount(count)));
-  }
+  if (summary.parameters) lines.push(...describeParameters(summary.parameters, paint));
   lines.push(paint('dim', 'The config is valid. --json prints every option with its default filled in.'));
   return lines.join('\n');
+}
+
+/** What the parts of the models are, for people. */
+const PARTS: Record<string, string> = {
+  model: 'network',
+  model_ema: 'EMA copy',
+  first_stage_model: 'first stage',
+  cond_stage_model: 'cond stage',
+  diffusion_model: 'diffusion model',
+};
+
+function describeParameters({ total, trainable, parts }: ParameterCounts, paint: Painter): string[] {
+  const named = Object.entries(parts).map(([part, count]): [string, number] => [PARTS[part] ?? part, count]);
+  const width = Math.max(14, ...named.map(([name]) => name.length + 4));
+  const line = (name: string, count: number) => row(paint, name.padEnd(width), formatCount(count));
+  return [
+    line('parameters', total),
+    line('  trainable', trainable),
+    ...named.map(([name, count]) => line(`  ${name}`, count)),
+  ];
 }
 
 function lastKey(path: string): string {

@@ -62,8 +62,6 @@ registerTarget(
 
 const { z_channels: _, ...withoutLatent } = common;
 /** The U-Net of the DDPM paper, in the style of the autoencoders. */
-registerTarget(
-  'ldm.modules.diffusionmodules.model.Model',
-  options({ ...withoutLatent, use_timestep: flag().default(true) }).refine(groupsFit, groups),
-  { family: 'network' },
-);
+const ddpmUNet = options({ ...withoutLatent, use_timestep: flag().default(true) }).refine(groupsFit, groups);
+export type DDPMUNetParams = z.input<typeof ddpmUNet>;
+registerTarget('ldm.modules.diffusionmodules.model.Model', ddpmUNet, { family: 'network' });

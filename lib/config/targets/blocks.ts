@@ -1,6 +1,7 @@
 /** Parts of networks that can be made by themselves: for programs that build their own, and for tests of the parts. */
+import { z } from 'zod';
 import { registerTarget } from '../table';
-import { count, counts, flag, integer, listOf, number, options, rate } from '../types';
+import { count, counts, flag, integer, listOf, number, oneOf, options, rate } from '../types';
 
 const block = { family: 'building block' } as const;
 const optional = () => count().nullable().default(null);
@@ -175,3 +176,26 @@ const rescaled = {
 };
 registerTarget(`${model}.MergedRescaleEncoder`, options({ ...rescaled, in_channels: count() }), block);
 registerTarget(`${model}.MergedRescaleDecoder`, options({ ...rescaled, z_channels: count() }), block);
+registerTarget(
+  `${model}.Upsampler`,
+  options({
+    in_size: count(),
+    /** At least in_size. */
+    out_size: count(),
+    in_channels: count(),
+    out_channels: count(),
+    /** Width of each level of the decoder as a multiple of in_channels. */
+    ch_mult: count().default(2),
+  }),
+  block,
+);
+registerTarget(
+  `${model}.Resize`,
+  options({
+    /** Without effect: only the learned variant, which the reference does not implement, would need it. */
+    in_channels: optional(),
+    learned: z.literal(false, 'has no implementation in latent-diffusion; leave it false').default(false),
+    mode: oneOf('bilinear', 'bicubic', 'linear', 'trilinear').default('bilinear'),
+  }),
+  block,
+);

@@ -141,14 +141,18 @@ export const classifier = options({
   diffusion_path: text(),
   num_classes: count(),
   ckpt_path: text().nullable().default(null),
+  /** With class_label. */
   pool: oneOf('adaptive', 'attention', 'spatial', 'spatial_v2').default('attention'),
+  /** class_label or segmentation; null: the diffusion model's cond_stage_key. */
   label_key: text().nullable().default(null),
+  /** Null: `checkpoints/last.ckpt` of the log folder, where there is one. */
   diffusion_ckpt_path: text().nullable().default(null),
   scheduler_config: node('scheduler').nullable().default(null),
   weight_decay: number().default(1e-2),
   log_steps: integer(1).default(10),
   monitor: text().default('val/loss'),
 });
+export type ClassifierParams = z.input<typeof classifier>;
 
 registerTarget('ldm.models.diffusion.ddpm.DDPM', ddpm, { family: 'diffusion' });
 registerTarget('ldm.models.diffusion.ddpm.LatentDiffusion', latentDiffusion, { family: 'diffusion' });

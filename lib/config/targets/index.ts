@@ -7,6 +7,7 @@ import './conditioners';
 import './data';
 import './data-sets';
 import './diffusion';
+import './first-stage-post-processor';
 import './identity';
 import './image-sets';
 import './loss-networks';
