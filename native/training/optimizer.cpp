@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "../core/registry.h"
@@ -105,10 +106,15 @@ void Optimizer::zeroGrad() {
 Value Optimizer::state() const {
   Map state;
   std::vector<int64_t> indices;
+  const bool begun = std::any_of(moments_.begin(), moments_.end(), [](const Moments& m) { return m.expAvg.defined(); });
   for (size_t i = 0; i < parameters_.size(); ++i) {
     indices.push_back(static_cast<int64_t>(i));
-    const auto& m = moments_[i];
-    if (!m.expAvg.defined()) continue;
+    auto m = moments_[i];
+    if (!m.expAvg.defined()) {
+      if (!begun) continue;
+      const auto none = at::zeros({1}, parameters_[i].options().requires_grad(false)).expand(parameters_[i].sizes());
+      m = {stepTensor(0, parameters_[i]), none, none};
+    }
     state.set(std::to_string(i), Map{{"step", m.step.cpu()}, {"exp_avg", m.expAvg}, {"exp_avg_sq", m.expAvgSq}});
   }
   Map group{{"lr", options_.lr},   {"betas", List{options_.beta1, options_.beta2}},
@@ -133,7 +139,7 @@ void Optimizer::loadState(const Value& saved) {
   std::vector<Moments> loaded(parameters_.size());
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Value& entry = saved.get("state").get(std::to_string(indices[i]));
-    if (entry.isNull()) continue;
+    if (entry.isNull() || stepCount(entry.get("step")) == 0) continue;
     const auto& parameter = parameters_[i];
     auto moment = [&](const char* name) {
       const auto& t = entry.tensor(name);

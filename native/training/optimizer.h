@@ -27,8 +27,9 @@ struct AdamOptions {
 /// Methods: step{}, zeroGrad{}, setLearningRate{lr}, learningRate{} -> {lr}, state{} -> state, loadState(state).
 /// `state` maps one-to-one to torch's `optimizer.state_dict()`:
 /// `{state: {"<index>": {step, exp_avg, exp_avg_sq}}, param_groups: [{lr, betas, eps, weight_decay, amsgrad,
-/// params}]}`; `step` is a 0-dim float32 tensor, `params` counts from 0, parameters that never had a gradient have no
-/// entry. The moment tensors are the live ones.
+/// params}]}`; `step` is a 0-dim float32 tensor, `params` counts from 0. After the first step parameters that never had
+/// a gradient (torch: no entry) have step 0 and moments of zeros, which is what torch would begin them with. The other
+/// moment tensors are the live ones.
 class Optimizer : public Object {
  public:
   /// `decoupled`: AdamW's weight decay (the parameter shrinks by lr * weight_decay) instead of Adam's (added to the
