@@ -48,12 +48,15 @@ test('AdamW decays the weights by themselves, by 0.01 unless told otherwise', as
   expectClose(await numbers(w), byHand(5, true, 0.01));
 });
 
-test('a parameter without gradient stays as it is and has no state', async () => {
+test('a parameter without gradient stays as it is, and its state is that of a new one', async () => {
   const [w, idle] = [leaf(), leaf([7])];
   const optimizer = await AdamW.create([idle, w]);
   await train(optimizer, w, 1);
   expect(await numbers(idle)).toEqual([7]);
-  expect(Object.keys((await optimizer.state()).state)).toEqual(['1']);
+  const { state } = await optimizer.state();
+  expect(Object.keys(state)).toEqual(['0', '1']);
+  const [step, moment] = [state[0].step, state[0].exp_avg] as Tensor[];
+  expect([await step.item(), await moment.abs().max().item()]).toEqual([0, 0]);
 });
 
 test('a gradient whose memory is laid out otherwise is applied to the right weights', async () => {
