@@ -40,11 +40,11 @@ export function chooseClasses(words: readonly string[], names: readonly string[]
 }
 
 function labelOf(word: string, names: readonly string[]): number | undefined {
-  const exact = names.indexOf(word);
-  if (exact >= 0) return exact;
-  if (/^\d+$/.test(word)) return Number(word);
+  if (/^\d+$/.test(word) && !names.includes(word)) return Number(word);
   const wanted = word.toLowerCase();
-  const found = [...names.keys()].filter((i) => namesIn(names[i]).includes(wanted));
+  const all = [...names.keys()];
+  const exact = all.filter((i) => names[i] === word);
+  const found = exact.length > 0 ? exact : all.filter((i) => namesIn(names[i]).includes(wanted));
   if (found.length > 1) {
     const each = found.map((i) => `${i} (${names[i]})`);
     throw new UsageError(`There are ${found.length} classes '${word}': choose one by its label, ${each.join(' or ')}.`);

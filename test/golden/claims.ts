@@ -22,6 +22,7 @@ const CLAIMED = [
   /^omegaconf_configs$/,
   /^image_logger$/,
   /^e2e_seeded_(uncond|text2img)$/,
+  /^inpaint_batch$/,
   /^step_(uncond_vq|superres|first_stage_cond|shortened_cond)$/,
   /^resume_ldm$/,
   /^log_images$/,

@@ -1,6 +1,6 @@
 import type { DDPM } from '../../lib/models';
 import { Generator } from '../../lib/random';
-import { DDIMSampler, DDPMSampler, type SamplingStep } from '../../lib/sampling';
+import { DDIMSampler, DDPMSampler, PLMSSampler, type SamplingStep, samplerNames } from '../../lib/sampling';
 import { Tensor } from '../../lib/tensor';
 import { tinyDdpm, tinyLatentDiffusion } from '../helpers/tiny-diffusion';
 
@@ -184,5 +184,48 @@ describe('guidance', () => {
       ),
     ).toEqual(half);
     await ldm.close();
+  });
+});
+
+describe('PLMSSampler', () => {
+  test('asks a corrector twice in the first step, at the timestep of the next one the second time', async () => {
+    const asked: number[][] = [];
+    const scoreCorrector = {
+      modifyScore: async (eps: Tensor, { t, index }: { t: Tensor; index: number }) => {
+        asked.push([await t.select(0, 0).item(), index]);
+        return eps;
+      },
+    };
+    const sampler = new PLMSSampler(model);
+    const corrected = await sampler.sample({ steps: 3, xT: xT(), scoreCorrector });
+    expect(asked).toEqual([
+      [5, 2],
+      [3, 2],
+      [3, 1],
+      [1, 0],
+    ]);
+    const plain = await sampler.sample({ steps: 3, xT: xT() });
+    expect(await values(corrected.samples)).toEqual(await values(plain.samples));
+    const ddim = await new DDIMSampler(model).sample({ steps: 3, xT: xT() });
+    expect(await values(plain.samples)).not.toEqual(await values(ddim.samples));
+  });
+
+  test('reports each step once, and refuses noise', async () => {
+    const seen: number[] = [];
+    const onStep = ({ step }: SamplingStep) => void seen.push(step);
+    await new PLMSSampler(model).sample({ steps: 3, xT: xT(), onStep });
+    expect(seen).toEqual([1, 2, 3]);
+    await expect(new PLMSSampler(model).sample({ steps: 3, xT: xT(), eta: 0.5 as 0 })).rejects.toThrow(/must be 0/);
+    expect(samplerNames).toEqual(expect.arrayContaining(['ddim', 'plms', 'ddpm']));
+  });
+
+  test('samples a model that predicts x0 as such', async () => {
+    const x0 = await tinyDdpm({ parameterization: 'x0' });
+    const { samples } = await new PLMSSampler(x0).sample({ steps: 1, xT: xT() });
+    // One step by Heun's method: the mean of the noises of both evaluations, which DDIM does not take.
+    const eps = await new PLMSSampler(x0).sample({ steps: 1, xT: xT(), outputIsEps: true });
+    expect(await values(samples)).not.toEqual(await values(eps.samples));
+    expect((await values(samples)).every(Number.isFinite)).toBe(true);
+    await x0.close();
   });
 });
