@@ -24,7 +24,7 @@ export interface FileWork<Inputs extends Readonly<Record<string, Tensor>>> {
   /** Pictures [n, 3, H, W] in [0, 1]. */
   draw(model: LatentDiffusion, inputs: Inputs, run: PipelineOptions): Promise<Tensor>;
   /** Writes more files beside the pictures of file `i` and returns their paths. */
-  beside?(model: LatentDiffusion, i: number): string[];
+  beside?(model: LatentDiffusion, i: number): Promise<string[]>;
   /** Where they go, n files. */
   files(i: number): string[];
   /** Kept in the pictures and printed with --json. */
@@ -64,7 +64,7 @@ export async function drawFromFiles<Inputs extends Readonly<Record<string, Tenso
             await savePicture(file, pictures, k, { source, ...settings, index: k });
             images.push(file);
           }
-          others.push(...(work.beside?.(model, i) ?? []));
+          others.push(...((await work.beside?.(model, i)) ?? []));
         }
       });
       progress.end();

@@ -16,6 +16,11 @@ export interface Layout {
   crop: LayoutBox | null;
 }
 
+interface PageSize {
+  width: number;
+  height: number;
+}
+
 // The "tab10" palette of seaborn.
 const COLOURS = [
   '#1e76b3',
@@ -34,29 +39,31 @@ const LINE = 3;
 
 /**
  * Draws layouts on white: a coloured frame with its label for each object, a grey one for the crop.
- * @param size pixels of a side
- * @returns float32 [layouts, 3, size, size] in [-1, 1]
+ * @param size pixels of a side, or width and height
+ * @returns float32 [layouts, 3, height, width] in [-1, 1]
  */
-export function layoutPictures(layouts: readonly Layout[], size = 256): Promise<Tensor> {
-  const fontSize = size >= 512 ? 15 : size >= 256 ? 12 : 10;
+export function layoutPictures(layouts: readonly Layout[], size: number | PageSize = 256): Promise<Tensor> {
+  const page = typeof size === 'number' ? { width: size, height: size } : size;
+  const largest = Math.max(page.width, page.height);
+  const fontSize = largest >= 512 ? 15 : largest >= 256 ? 12 : 10;
   const drawings = layouts.map(({ objects, crop }) => {
     const elements = objects.flatMap(({ label, box }, i) => {
-      const [left, top] = [Math.trunc(box[0] * size), Math.trunc(box[1] * size)];
+      const [left, top] = [Math.trunc(box[0] * page.width), Math.trunc(box[1] * page.height)];
       return [
-        frame(box, size, COLOURS[i % COLOURS.length]),
+        frame(box, page, COLOURS[i % COLOURS.length]),
         svgText(left + LINE, top + LINE + fontSize, label, { size: fontSize, fill: '#000' }),
       ];
     });
-    return crop ? [...elements, frame(crop, size, CROP)] : elements;
+    return crop ? [...elements, frame(crop, page, CROP)] : elements;
   });
-  return drawnPictures(drawings, { width: size, height: size });
+  return drawnPictures(drawings, page);
 }
 
 /** Its line lies within the box, as PIL draws it. */
-function frame([x, y, w, h]: LayoutBox, size: number, colour: string): string {
-  const [left, top] = [Math.trunc(x * size), Math.trunc(y * size)];
-  const right = Math.min(Math.trunc((x + w) * size) + 1, size);
-  const bottom = Math.min(Math.trunc((y + h) * size) + 1, size);
+function frame([x, y, w, h]: LayoutBox, page: PageSize, colour: string): string {
+  const [left, top] = [Math.trunc(x * page.width), Math.trunc(y * page.height)];
+  const right = Math.min(Math.trunc((x + w) * page.width) + 1, page.width);
+  const bottom = Math.min(Math.trunc((y + h) * page.height) + 1, page.height);
   const half = LINE / 2;
   const width = Math.max(right - left - LINE, 0);
   const height = Math.max(bottom - top - LINE, 0);

@@ -6,8 +6,9 @@ import sharp from 'sharp';
 import { writeSafetensors } from '../../lib/checkpoint';
 import { loadConfig } from '../../lib/config';
 import { readRgb } from '../../lib/data/decode';
-import { instantiateFromConfig } from '../../lib/models';
+import { instantiateFromConfig, type LatentDiffusion } from '../../lib/models';
 import { native } from '../../lib/native';
+import { superResolutionPatches } from '../../lib/sampling';
 import { fillDeterministic } from '../golden/runner/weights';
 import { runLdm } from './run-ldm';
 
@@ -182,6 +183,18 @@ describe('pictures of files', () => {
     await expectPicture(images[0], 'sr/expected/small.png');
     const twice = await runLdm('superres', 'a/x.png', 'b/x.jpg', ...flags);
     expect([twice.code, twice.stderr]).toEqual([2, expect.stringMatching(/Two of the files/)]);
+  });
+
+  it('ldm superres works in patches that reach the border of large pictures', async () => {
+    const { config } = await model('sr');
+    const patched = (await instantiateFromConfig(loadConfig(config).get('model') as never, {
+      init: 'empty',
+    })) as LatentDiffusion;
+    const patches = (h: number, w: number) => superResolutionPatches(patched, 4 * h, 4 * w);
+    expect(patches(128, 128)).toBeNull();
+    expect(patches(128, 192)).toEqual({ ks: [128, 128], stride: [64, 64], vqf: 4 });
+    expect(patches(64, 200)).toEqual({ ks: [64, 128], stride: [64, 36], vqf: 4 });
+    await patched.close();
   });
 
   it('ldm semantic draws a label map, and refuses labels that the model does not know', async () => {

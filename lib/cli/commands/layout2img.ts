@@ -7,15 +7,14 @@ import { layoutBuilder, layoutTokens, openImagesLayoutClasses, readLayout } from
 import { LdmError } from '../../errors';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { modelZoo } from '../../models/model-zoo';
-import { layoutPicture } from '../../pictures/layout-picture';
-import { writeFileAtomic } from '../../pictures/picture';
+import { layoutPictures } from '../../pictures/layout-pictures';
 import { isLayoutModel, latentShape, layoutToImage, trainedSize } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
 import type { CommandDefinition } from '../command';
 import { drawFromFiles } from '../draw-from-files';
 import { UsageError } from '../errors';
 import { addModelOptions, type ModelFlags } from '../model-options';
-import { numberedPaths, outputPaths } from '../picture-files';
+import { numberedPaths, outputPaths, savePicture, takePictures } from '../picture-files';
 import { integerFrom, numberWithin } from '../values';
 
 interface LayoutFlags extends ModelFlags {
@@ -68,11 +67,11 @@ export const layout2img: CommandDefinition = {
           },
           draw: (model, inputs, run) =>
             layoutToImage(model, { ...inputs, ...run, ...sizeOf(model, flags), steps, eta }),
-          beside: (model, i) => {
-            const { width, height } = sizeOf(model, flags);
-            const boxes = objects[i].map(({ name, bbox }) => ({ name, box: bbox }));
+          beside: async (model, i) => {
+            const boxes = objects[i].map(({ name, bbox }) => ({ label: name, box: bbox }));
+            const drawn = await layoutPictures([{ objects: boxes, crop: null }], sizeOf(model, flags));
             const file = files[i].replace(/\.png$/, '_layout.png');
-            writeFileAtomic(file, layoutPicture(boxes, width, height));
+            await savePicture(file, await takePictures(drawn.add(1).div(2)), 0, { source: layouts[i] });
             return [file];
           },
           files: (i) => numberedPaths(files[i], flags.number),

@@ -25,6 +25,7 @@ interface SuperResFlags extends ModelFlags {
   negative_prompt?: string;
   scale?: number;
   noise_level?: number;
+  whole?: boolean;
 }
 
 /** What the original programs begin with. */
@@ -38,6 +39,7 @@ export const superres: CommandDefinition = {
       .option('--outdir <dir>', 'folder for the results, which keep the names of the pictures', 'outputs/superres')
       .option('-c, --steps <n>', "DDIM steps (default: 100; Stable Diffusion's upscaler: 50)", integerFrom(1))
       .option('-e, --eta <x>', "noise of DDIM, 0 to 1 (default: 1; Stable Diffusion's upscaler: 0)", numberWithin(0, 1))
+      .option('--whole', 'work on a large picture at once, not in overlapping patches as the original (more memory)')
       .option('--prompt <text>', `what is on the pictures (Stable Diffusion only; default: ${PROMPT})`)
       .option('--negative_prompt <text>', 'what guidance leads away from (Stable Diffusion only)')
       .option('--scale <x>', 'guidance (Stable Diffusion only; default: 9)', numberWithin(0))
@@ -71,9 +73,15 @@ export const superres: CommandDefinition = {
         draw: (model, inputs, run) =>
           isTextUpscalingModel(model)
             ? upscaleByText(model, { ...DEFAULTS.upscaler, ...inputs, ...run, ...given({ steps, eta }), ...texts })
-            : superResolve(model, { ...DEFAULTS.bsr_sr, ...inputs, ...run, ...given({ steps, eta }) }),
+            : superResolve(model, {
+                ...DEFAULTS.bsr_sr,
+                ...inputs,
+                ...run,
+                ...given({ steps, eta }),
+                ...(flags.whole ? { splitInput: null } : {}),
+              }),
         files: (i) => [files[i]],
-        settings: given({ steps, eta, ...(said === undefined ? {} : texts) }),
+        settings: given({ steps, eta, whole: flags.whole, ...(said === undefined ? {} : texts) }),
       });
     });
   },

@@ -8,7 +8,12 @@ export { isLayoutModel, type LayoutToImageOptions, layoutToImage } from './layou
 export { isRetrievalModel, type RetrievalToImageOptions, retrievalToImage } from './retrieval-to-image';
 export { labelCountOf, type SegmentationToImageOptions, segmentationToImage } from './segmentation-to-image';
 export { firstStageFactor, latentMultiple, latentShape, type PictureSize, trainedSize } from './sizes';
-export { isSuperResolutionModel, type SuperResolveOptions, superResolve } from './super-resolution';
+export {
+  isSuperResolutionModel,
+  type SuperResolveOptions,
+  superResolutionPatches,
+  superResolve,
+} from './super-resolution';
 export { type TextOptions, type TextToImageOptions, textToImage } from './text-to-image';
 export { type UnconditionalOptions, unconditionalImages } from './unconditional';
 export { isTextUpscalingModel, type UpscaleByTextOptions, upscaleByText } from './upscale-by-text';

@@ -1,5 +1,6 @@
 /** Super-resolution, as notebook_helpers.py does it with bsr_sr: the small picture is concatenated to the latent. */
 import type { ResolvedNode } from '../../config';
+import type { SplitInputParams } from '../../config/split-input';
 import { LdmError } from '../../errors';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { Tensor } from '../../tensor';
@@ -9,6 +10,32 @@ import { firstStageFactor, latentShape } from './sizes';
 export interface SuperResolveOptions extends PipelineOptions {
   /** Small pictures [n, 3, h, w] in [0, 1]. */
   image: Tensor;
+  /**
+   * How networks and first stage cut large inputs into overlapping patches. Default: as the notebook, in patches of 128 x 128
+   * pixels of the small picture that overlap by half. null: as the model is set (`setSplitInputParams`), which is not at all
+   * by default.
+   */
+  splitInput?: SplitInputParams | null;
+}
+
+const PATCH = 128;
+const STRIDE = 64;
+
+/**
+ * The notebook's patches of an enlarged picture; null for one that is no larger than a patch. Departures: sides below 128
+ * positions work (the notebook fails from 128 pixels up to 128 positions), and where steps of 64 do not end at the border (the
+ * notebook's pictures are not defined there) the largest smaller step that does is taken.
+ */
+export function superResolutionPatches(model: LatentDiffusion, height: number, width: number): SplitInputParams | null {
+  const factor = firstStageFactor(model);
+  const sides = [height / factor, width / factor];
+  if (sides.every((side) => side <= PATCH)) return null;
+  const stride = (side: number) => {
+    let step = Math.min(STRIDE, side);
+    while (side > PATCH && (side - PATCH) % step !== 0) step--;
+    return step;
+  };
+  return { ks: sides.map((side) => Math.min(side, PATCH)), stride: sides.map(stride), vqf: factor };
 }
 
 /** Whether a model is conditioned on a small picture. */
@@ -22,7 +49,7 @@ export function isSuperResolutionModel(model: LatentDiffusion): boolean {
  * @throws LdmError ERR_INVALID_ARGUMENT for a model that does not enlarge, or a size that the networks cannot halve
  */
 export async function superResolve(model: LatentDiffusion, options: SuperResolveOptions): Promise<Tensor> {
-  const { image, ...run } = options;
+  const { image, splitInput, ...run } = options;
   if (!isSuperResolutionModel(model))
     throw new LdmError(
       'ERR_INVALID_ARGUMENT',
@@ -37,7 +64,13 @@ export async function superResolve(model: LatentDiffusion, options: SuperResolve
   const conditioning = await model.getLearnedConditioning(image.mul(2).sub(1), { signal, precision });
   const plan = { shape: [n, ...shape] as const, conditioning, defaults: { steps: 100, eta: 1 } };
   drawPosterior(model, plan.shape, run);
-  return decodePictures(model, await drawLatents(model, plan, run), run);
+  const split = splitInput === undefined ? superResolutionPatches(model, h * factor, w * factor) : splitInput;
+  if (split) await model.setSplitInputParams(split);
+  try {
+    return await decodePictures(model, await drawLatents(model, plan, run), run);
+  } finally {
+    if (split) await model.setSplitInputParams(null);
+  }
 }
 
 /**
