@@ -139,6 +139,8 @@ export interface Native {
    * each new shape. `deterministic`: only kernels that give the same numbers in every run.
    */
   configureBackend(options: { benchmark: boolean; deterministic: boolean }): void;
+  /** [sync] Whether the fast paths of native/kernels may be taken; see KernelPolicy. Holds for the whole process. */
+  setFastKernels(on: boolean): void;
   /** [sync] */
   memoryUsage(): NativeMemoryUsage;
 
@@ -228,6 +230,10 @@ let loaded: Native | undefined;
 
 /** The addon, loaded at first use. Throws `ERR_NATIVE_LOAD` with what was found and what to do. */
 export function native(): Native {
-  loaded ??= loadAddon() as Native;
+  if (!loaded) {
+    loaded = loadAddon() as Native;
+    // Set once for the process, before there is a job: whoever wants to compare need not change a program.
+    if (process.env.LDM_KERNELS === 'exact') loaded.setFastKernels(false);
+  }
   return loaded;
 }

@@ -18,6 +18,7 @@
 #include "../core/module.h"
 #include "../core/ops.h"
 #include "../core/registry.h"
+#include "../kernels/policy.h"
 #include "convert.h"
 #include "environment.h"
 #include "handles.h"
@@ -100,6 +101,13 @@ Napi::Value configureBackend(const Info& i) {
     auto options = i[0].As<Napi::Object>();
     setBenchmark(options.Get("benchmark").ToBoolean());
     setDeterministic(options.Get("deterministic").ToBoolean());
+    return i.Env().Undefined();
+  });
+}
+
+Napi::Value setFastKernels(const Info& i) {
+  return guarded(i.Env(), [&]() -> Napi::Value {
+    setKernelPolicy(i[0].ToBoolean() ? KernelPolicy::Fast : KernelPolicy::Exact);
     return i.Env().Undefined();
   });
 }
@@ -707,6 +715,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   verb("info", info);
   verb("setThreads", setThreads);
   verb("configureBackend", configureBackend);
+  verb("setFastKernels", setFastKernels);
   verb("memoryUsage", memoryUsage);
   verb("fromData", fromData);
   verb("op", op);

@@ -71,7 +71,7 @@ at::Tensor Encoder::forward(const at::Tensor& x) {
   at::Tensor h = convIn_->forward(x);
   for (const auto& level : *down_) h = level->forward(h);
   h = mid_->forward(h);
-  return convOut_->forward(autoencoder::swish(normOut_->forward(h)));
+  return convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));
 }
 
 Decoder::Decoder(const Value& ddconfig)
@@ -109,7 +109,7 @@ at::Tensor Decoder::forward(const at::Tensor& z) {
   at::Tensor h = mid_->forward(convIn_->forward(z));
   for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].forward(h);
   if (givePreEnd_) return h;
-  h = convOut_->forward(autoencoder::swish(normOut_->forward(h)));
+  h = convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));
   return tanhOut_ ? at::tanh(h) : h;
 }
 

@@ -52,9 +52,9 @@ ResnetBlock::ResnetBlock(const Value& p)
 
 at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
   poll();
-  at::Tensor h = conv1_->forward(swish(norm1_->forward(x)));
+  at::Tensor h = conv1_->forward(norm1_->forwardSilu(x, swish));
   if (temb.defined()) h = h + tembProj_->forward(swish(temb)).unsqueeze(-1).unsqueeze(-1);
-  h = ldm::dropout(swish(norm2_->forward(h)), dropout_, training());
+  h = ldm::dropout(norm2_->forwardSilu(h, swish), dropout_, training());
   h = conv2_->forward(h);
   const at::Tensor skip = shortcut_ ? shortcut_->forward(x) : x;
   const bool inPlace = !at::GradMode::is_enabled() && h.scalar_type() == skip.scalar_type();

@@ -8,6 +8,8 @@
 
 #include "../core/random.h"
 #include "../core/registry.h"
+#include "../kernels/conv2d.h"
+#include "../kernels/group_norm.h"
 
 namespace ldm {
 
@@ -43,7 +45,7 @@ at::Tensor Conv::forward(const at::Tensor& x) {
     case 1:
       return at::conv1d(x, w, bias, options_.stride, options_.padding);
     case 2:
-      return at::conv2d(x, w, bias, options_.stride, options_.padding);
+      return conv2d(x, w, bias, options_.stride, options_.padding);
     default: {
       const int64_t stride = options_.stride;
       return at::conv3d(x, w, bias, {options_.strideDepth ? stride : 1, stride, stride}, options_.padding);
@@ -90,7 +92,12 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps, bool float32)
   weight = parameter("weight", filled({channels}, 1));
   bias = parameter("bias", filled({channels}, 0));
 }
+at::Tensor GroupNorm::forwardSilu(const at::Tensor& x, at::Tensor (*activation)(const at::Tensor&)) {
+  if (groupNormSuits(x, weight, bias)) return groupNorm(x, groups_, weight, bias, eps_, /*silu=*/true);
+  return activation(forward(x));
+}
 at::Tensor GroupNorm::forward(const at::Tensor& x) {
+  if (groupNormSuits(x, weight, bias)) return groupNorm(x, groups_, weight, bias, eps_, /*silu=*/false);
   if (float32_ && x.scalar_type() != at::kFloat)
     return at::group_norm(x.to(at::kFloat), groups_, weight.to(at::kFloat), bias.to(at::kFloat), eps_)
         .to(x.scalar_type());

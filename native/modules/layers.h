@@ -77,6 +77,8 @@ class GroupNorm : public Layer {
  public:
   GroupNorm(int64_t groups, int64_t channels, double eps, bool float32 = false);
   at::Tensor forward(const at::Tensor& x) override;
+  /// activation(forward(x)), where the activation is x * sigmoid(x): in one go where the fast path allows it.
+  at::Tensor forwardSilu(const at::Tensor& x, at::Tensor (*activation)(const at::Tensor&));
 
   at::Tensor weight, bias;
 

@@ -15,7 +15,8 @@ ResBlock::ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, c
     : scaleShiftNorm_(options.scaleShiftNorm), checkpoint_(options.checkpoint) {
   const ConvOptions same{.padding = 1, .dims = options.dims};
   inLayers_ = std::make_shared<Sequential>();
-  inLayers_->append(std::make_shared<GroupNorm>(32, channels, 1e-5, true));
+  inNorm_ = std::make_shared<GroupNorm>(32, channels, 1e-5, true);
+  inLayers_->append(inNorm_);
   inLayers_->append(Activation::silu());
   inLayers_->append(std::make_shared<Conv>(channels, outChannels, 3, same));
   child("in_layers", inLayers_);
@@ -31,7 +32,8 @@ ResBlock::ResBlock(int64_t channels, int64_t embChannels, int64_t outChannels, c
   child("emb_layers", embLayers_);
 
   outLayers_ = std::make_shared<Sequential>();
-  outLayers_->append(std::make_shared<GroupNorm>(32, outChannels, 1e-5, true));
+  outNorm_ = std::make_shared<GroupNorm>(32, outChannels, 1e-5, true);
+  outLayers_->append(outNorm_);
   outLayers_->append(Activation::silu());
   outLayers_->append(std::make_shared<Dropout>(options.dropout));
   outLayers_->append(std::make_shared<Conv>(outChannels, outChannels, 3, same)->zeroed());
@@ -70,7 +72,7 @@ at::Tensor ResBlock::forward(const at::Tensor& x, const at::Tensor& emb) {
 at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
   Sequential& in = *inLayers_;
   Sequential& out = *outLayers_;
-  at::Tensor h = in[1].forward(in[0].forward(x));
+  at::Tensor h = inNorm_->forwardSilu(x, at::silu);
   at::Tensor residual = x;
   if (resample_) {
     h = resample_->forward(h);
@@ -82,11 +84,11 @@ at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
   while (condition.dim() < h.dim()) condition = condition.unsqueeze(-1);
   if (scaleShiftNorm_) {
     const auto scaleAndShift = condition.chunk(2, 1);
-    h = out[0].forward(h) * (1 + scaleAndShift[0]) + scaleAndShift[1];
+    h = at::silu(outNorm_->forward(h) * (1 + scaleAndShift[0]) + scaleAndShift[1]);
   } else {
-    h = out[0].forward(h + condition);
+    h = outNorm_->forwardSilu(h + condition, at::silu);
   }
-  for (size_t i = 1; i < out.size(); ++i) h = out[i].forward(h);
+  for (size_t i = 2; i < out.size(); ++i) h = out[i].forward(h);
   return (skip_ ? skip_->forward(residual) : residual) + h;
 }
 

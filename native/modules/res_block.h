@@ -35,6 +35,7 @@ class ResBlock : public TimestepBlock {
   at::Tensor compute(const at::Tensor& x, const at::Tensor& emb);
 
   bool scaleShiftNorm_, checkpoint_;
+  std::shared_ptr<GroupNorm> inNorm_, outNorm_;  ///< the first of inLayers_ and of outLayers_
   std::shared_ptr<Sequential> inLayers_, embLayers_, outLayers_;
   std::shared_ptr<Layer> resample_;  ///< has no parameters: h and x share it
   std::shared_ptr<Conv> skip_;       ///< null: the identity
