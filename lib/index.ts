@@ -9,7 +9,7 @@ export { LdmError, type LdmErrorCode } from './errors';
 export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
 export { type KernelPolicy, setKernelPolicy } from './kernels';
-export { type DownloadedWeights, type DownloadLpipsOptions, downloadLpips, downloadLpips } from './lpips-download';
+export { downloadLpips } from './lpips-download';
 export * from './models';
 export { type LoadedModel, type LoadModelOptions, loadModel } from './models/load-model';
 export * from './pictures';
