@@ -120,7 +120,7 @@ export function writeFileAtomic(file: string, data: Uint8Array | string): void {
   const temporary = `${file}.part`;
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(temporary, data);
+    fs.writeFileSync(temporary, data, { flush: true });
     fs.renameSync(temporary, file);
   } catch (error) {
     fs.rmSync(temporary, { force: true });

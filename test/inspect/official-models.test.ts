@@ -69,5 +69,5 @@ test('the parts of a model: networks, EMA copy, stages', async () => {
 });
 
 test('none of this took memory', () => {
-  expect(native().memoryUsage().peakRss - before).toBeLessThan(1e9);
+  expect(native().memoryUsage().peakRss - before).toBeLessThan(1.5e9);
 });
