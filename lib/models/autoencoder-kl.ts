@@ -1,7 +1,7 @@
 /** The first stage with a Gaussian latent (reference: ldm.models.autoencoder.AutoencoderKL). */
 import { type ResolvedParams, resolveNode } from '../config';
 import type { AutoencoderKLParams } from '../config/targets/autoencoders';
-import type { CallOptions } from '../job';
+import { type CallOptions, noGrad } from '../job';
 import type { NativeValue } from '../native';
 import type { Tensor } from '../tensor';
 import { DiagonalGaussianDistribution } from './diagonal-gaussian-distribution';
@@ -52,9 +52,9 @@ export class AutoencoderKL extends TrainableAutoencoder {
   }
 
   override async reconstruct(x: Tensor, options?: CallOptions): Promise<Tensor> {
-    using posterior = await this.encode(x, options);
+    using posterior = await noGrad(() => this.encode(x, options));
     using latent = await posterior.mode();
-    return await this.decode(latent, options);
+    return await noGrad(() => this.decode(latent, options));
   }
 
   /** Encodes, takes a sample of the posterior (default) or its mode, and decodes. */

@@ -21,7 +21,7 @@ export abstract class ImageAutoencoder extends Module {
   }
 
   /**
-   * What remains of images after encoding to the most likely latent and decoding.
+   * What remains of images after encoding to the most likely latent and decoding. Records no graph.
    * @param x images [b, in_channels, H, W]. @returns [b, out_ch, H, W], smaller where f does not divide the size
    */
   abstract reconstruct(x: Tensor, options?: CallOptions): Promise<Tensor>;

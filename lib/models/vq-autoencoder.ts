@@ -1,5 +1,5 @@
 /** What the VQ models have in common: codebook, moving average. */
-import type { CallOptions } from '../job';
+import { type CallOptions, noGrad } from '../job';
 import type { Tensor } from '../tensor';
 import type { QuantizeResult } from './quantizers';
 import { TrainableAutoencoder } from './trainable-autoencoder';
@@ -28,7 +28,7 @@ export abstract class VQAutoencoder extends TrainableAutoencoder {
   }
 
   override async reconstruct(x: Tensor, options?: CallOptions): Promise<Tensor> {
-    return (await this.call('forward', { x }, options)).reconstructions;
+    return (await noGrad(() => this.call('forward', { x }, options))).reconstructions;
   }
 
   /**

@@ -1,6 +1,8 @@
 /** Pictures of classes, as scripts/latent_imagenet_diffusion.ipynb. */
+
 import type { ResolvedNode } from '../../config';
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { DDPM } from '../../models/ddpm';
 import { LatentDiffusion } from '../../models/latent-diffusion';
 import { Tensor } from '../../tensor';
@@ -56,5 +58,5 @@ async function classConditioning(model: DDPM, labels: readonly number[]): Promis
   using input = Tensor.from(BigInt64Array.from(labels, BigInt), [labels.length], { device: model.device });
   const stage = model.params.cond_stage_config as ResolvedNode;
   const key = (stage.params.key as string | undefined) ?? (model.params.cond_stage_key as string);
-  return model.getLearnedConditioning({ [key]: input });
+  return noGrad(() => model.getLearnedConditioning({ [key]: input }));
 }

@@ -1,5 +1,7 @@
 /** Inpainting with a model that is conditioned on the rest of the picture, as scripts/inpaint.py (inpainting_big). */
+
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
@@ -51,7 +53,7 @@ export async function inpaintConditioning(
 ): Promise<Tensor> {
   const { signal, precision } = options;
   const masked = mask.neg().add(1).mul(image).mul(2).sub(1);
-  const encoded = await model.getLearnedConditioning(masked, { signal, precision });
+  const encoded = await noGrad(() => model.getLearnedConditioning(masked, { signal, precision }));
   return Tensor.cat([encoded, smallMask(model, mask.mul(2).sub(1))], 1);
 }
 

@@ -1,5 +1,7 @@
 /** Pictures of layouts (layout2img-openimages256): boxes with labels, as tokens of the conditioning stage. */
+
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import type { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
@@ -32,7 +34,7 @@ export async function layoutToImage(model: LatentDiffusion, options: LayoutToIma
   const trained = trainedSize(model);
   const shape = latentShape(model, { height: height ?? trained.height, width: width ?? trained.width });
   const { signal, precision } = options;
-  const conditioning = await model.getLearnedConditioning(tokens, { signal, precision });
+  const conditioning = await noGrad(() => model.getLearnedConditioning(tokens, { signal, precision }));
   const plan = { shape: [tokens.shape[0], ...shape] as const, conditioning, defaults: { steps: 200, eta: 0 } };
   return decodePictures(model, await drawLatents(model, plan, run), run);
 }

@@ -1,6 +1,8 @@
 /** Pictures of label maps (semantic_synthesis256 and 512): the map is one-hot encoded, rescaled and concatenated. */
+
 import type { ResolvedNode } from '../../config';
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
@@ -46,7 +48,9 @@ export async function segmentationToImage(
       `Expected labels from 0 to ${labels - 1} but the map has ${least < 0 ? least : most}.`,
     );
   const { signal, precision } = options;
-  const conditioning = await model.getLearnedConditioning(oneHot(segmentation, labels), { signal, precision });
+  const conditioning = await noGrad(() =>
+    model.getLearnedConditioning(oneHot(segmentation, labels), { signal, precision }),
+  );
   const plan = { shape: [n, ...shape] as const, conditioning, defaults: { steps: 200, eta: 1 } };
   return decodePictures(model, await drawLatents(model, plan, run), run);
 }

@@ -1,7 +1,9 @@
 /** Super-resolution, as notebook_helpers.py does it with bsr_sr: the small picture is concatenated to the latent. */
+
 import type { ResolvedNode } from '../../config';
 import type { SplitInputParams } from '../../config/split-input';
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
@@ -61,7 +63,7 @@ export async function superResolve(model: LatentDiffusion, options: SuperResolve
   const [n, , h, w] = image.shape;
   const shape = latentShape(model, { height: h * factor, width: w * factor }, 'the enlarged picture');
   const { signal, precision } = options;
-  const conditioning = await model.getLearnedConditioning(image.mul(2).sub(1), { signal, precision });
+  const conditioning = await noGrad(() => model.getLearnedConditioning(image.mul(2).sub(1), { signal, precision }));
   const plan = { shape: [n, ...shape] as const, conditioning, defaults: { steps: 100, eta: 1 } };
   drawPosterior(model, plan.shape, run);
   const split = splitInput === undefined ? superResolutionPatches(model, h * factor, w * factor) : splitInput;

@@ -1,5 +1,7 @@
 /** Text to image, as scripts/txt2img.py: classifier-free guidance away from the empty text. */
+
 import { LdmError } from '../../errors';
+import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import type { Tensor } from '../../tensor';
 import { decodePictures, drawLatents, type PipelineOptions } from './draw';
@@ -47,7 +49,7 @@ export async function encodeTexts(
   if (!model.tokenizer)
     throw new LdmError('ERR_INVALID_ARGUMENT', 'This model takes no texts: its conditioning stage has no tokenizer.');
   if (prompts.length === 0) throw new LdmError('ERR_INVALID_ARGUMENT', 'Expected at least one prompt');
-  const encode = (texts: readonly string[]) => model.getLearnedConditioning(texts, { signal, precision });
+  const encode = (texts: readonly string[]) => noGrad(() => model.getLearnedConditioning(texts, { signal, precision }));
   const unconditionalConditioning = scale === 1 ? null : await encode(prompts.map(() => negativePrompt));
   return { conditioning: await encode(prompts), unconditionalConditioning };
 }
