@@ -126,12 +126,23 @@ describe('with a graph', () => {
     expect(seen[before]).toBeGreaterThan(2000);
     using database = await RetrievalDatabase.open(folder());
     expect([database.approximate, database.warning, database.length]).toEqual([true, null, 3000]);
-    const { neighbours } = await database.search(Tensor.from(QUERIES), 10);
-    for (const [q, query] of QUERIES.entries()) {
-      const best = ranking(data, query).slice(0, 10);
-      expect(neighbours[q].map(({ index }) => index)).toEqual(best.map(({ index }) => index));
-      expect(neighbours[q][0].similarity).toBeCloseTo(best[0].similarity, 5);
+    // A graph is built by several threads at once and finds most neighbours, not always the same ones: its promise is the
+    // share that it finds, over many queries.
+    const queries = await vectors(60, 5);
+    const { neighbours } = await database.search(Tensor.from(queries, [60, D]), 10);
+    let found = 0;
+    for (const [q, list] of neighbours.entries()) {
+      const exact = ranking(data, Array.from(queries.subarray(q * D, (q + 1) * D)));
+      const best = new Set(exact.slice(0, 10).map(({ index }) => index));
+      found += list.filter(({ index }) => best.has(index)).length;
+      // How near one is comes from the embeddings, so it is exact whatever the graph found; and the list is sorted.
+      for (const { index, similarity } of list)
+        expect(similarity).toBeCloseTo(exact.find((row) => row.index === index)!.similarity, 5);
+      expect(list.map(({ similarity }) => -similarity)).toEqual(
+        list.map(({ similarity }) => -similarity).sort((a, b) => a - b),
+      );
     }
+    expect(found / 600).toBeGreaterThan(0.98);
   });
 
   test('a damaged one is refused, never read', async () => {
