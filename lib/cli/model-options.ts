@@ -1,4 +1,5 @@
 /** The options that all commands with a trained diffusion model share, and how they get it. */
+import fs from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../config';
 import { DDPM } from '../models/ddpm';
@@ -61,6 +62,8 @@ export interface OpenedModel extends LoadedModel {
 }
 
 export interface OpenModelOptions {
+  /** A model to take, with a note, where neither the flags name one nor the zoo's checkpoint is there. */
+  instead?: { folder: () => string; note: (message: string) => void };
   overrides?: readonly string[];
   /** Draw the initial weights of such a model with the seed first, as scripts do that seed before they build the model. */
   seedBeforeModel?: (config: Config) => boolean;
@@ -69,7 +72,16 @@ export interface OpenModelOptions {
 /** Opens the model that the flags name, else that of the zoo. */
 export async function openZooModel(flags: ModelFlags, zoo: ZooModel, options?: OpenModelOptions): Promise<OpenedModel> {
   const { config, ckpt } = flags;
-  return openModel(config ?? zooConfig(zoo), config || ckpt ? flags : { ...flags, ckpt: zoo.checkpoint }, options);
+  if (config || ckpt) return openModel(config ?? zooConfig(zoo), flags, options);
+  if (options?.instead && !fs.existsSync(zoo.checkpoint)) {
+    const { folder, note } = options.instead;
+    note(
+      `There is no ${zoo.checkpoint}: drawing with the small bundled model (64x64 pixels, emoji and avatars). ` +
+        'Give another with --config and --ckpt.',
+    );
+    return openModel(folder(), flags, options);
+  }
+  return openModel(zooConfig(zoo), { ...flags, ckpt: zoo.checkpoint }, options);
 }
 
 /**

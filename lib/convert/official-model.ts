@@ -67,10 +67,17 @@ export function chooseEma(model: OfficialModel, choice: EmaChoice, source: strin
   return { ...model, state };
 }
 
-/** Without what only training needs: optimizer states, callbacks, the loss and its networks. */
+/** Weights that nothing computes with: the text transformers of the reference return what comes before their logits. */
+export const UNUSED_WEIGHTS = 'cond_stage_model.transformer.to_logits.';
+
+/** Without what no drawing needs: optimizer states, callbacks, the loss and its networks, weights that are never used. */
 export function prune(model: OfficialModel, report: Report): OfficialModel {
-  const state = new Map([...model.state].filter(([name]) => !name.startsWith('loss.')));
-  if (state.size < model.state.size) report.drop('loss', model.state.size - state.size, '--prune');
+  const state = new Map(model.state);
+  for (const prefix of ['loss.', UNUSED_WEIGHTS]) {
+    const names = [...state.keys()].filter((name) => name.startsWith(prefix));
+    for (const name of names) state.delete(name);
+    if (names.length > 0) report.drop(prefix.slice(0, -1), names.length, '--prune');
+  }
   if (model.training.size > 0) report.drop([...model.training.keys()].join(', '), 0, '--prune');
   return { ...model, state, training: new Map() };
 }

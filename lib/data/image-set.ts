@@ -21,6 +21,11 @@ export interface ImageSetOptions extends ImageOptions {
    * classifier-free guidance needs (Ho & Salimans 2022). The model needs one class more then.
    */
   drop_label_p: number;
+  /**
+   * Probability that a caption is replaced by the empty text, which stands for "any picture": what classifier-free
+   * guidance needs of a model of texts.
+   */
+  drop_caption_p: number;
 }
 
 /** Images read from files, resized once and kept in memory as long as there is room. */
@@ -48,16 +53,18 @@ export class ImageSet implements Dataset {
   async get(index: number, random: DataRandom): Promise<Sample> {
     const item = this.#items[index];
     const image = this.#cache.get(index) ?? this.#keep(index, await decodeImage(item.file, this.#options, item.name));
-    const { size, drop_label_p } = this.#options;
+    const { size, drop_label_p, drop_caption_p } = this.#options;
     const pixels = cropImage(image, this.#options, random);
     const label = random.uniform() < drop_label_p ? this.classNames.length : item.class_label;
+    // No number is drawn for an option that is off: the stream of other configs stays as it is.
+    const dropped = drop_caption_p > 0 && random.uniform() < drop_caption_p;
     return {
       image: { data: pixels, shape: [size, size, 3] },
       file_path_: item.name,
       ...(item.class_label === undefined || label === undefined
         ? {}
         : { class_label: label, human_label: this.classNames[label] ?? 'any' }),
-      ...(item.caption === undefined ? {} : { caption: item.caption }),
+      ...(item.caption === undefined ? {} : { caption: dropped ? '' : item.caption }),
     };
   }
 

@@ -50,6 +50,8 @@ const OPTIONAL = [
   ...SCHEDULE_BUFFERS,
   'cond_stage_model.model.logit_scale',
   'cond_stage_model.model.text_projection',
+  // Never computed with: text transformers return what comes before their logits.
+  'cond_stage_model.transformer.to_logits.',
 ];
 
 /**
@@ -116,7 +118,7 @@ function locate(source: string, given?: string): Located {
 
 /** The checkpoint in a folder of the model zoo. */
 function checkpointIn(folder: string): string {
-  const names = ['model.ckpt', 'last.ckpt'].map((name) => path.join(folder, name));
+  const names = ['model.ckpt', 'last.ckpt', 'model.safetensors'].map((name) => path.join(folder, name));
   return names.find((file) => fs.existsSync(file)) ?? existing(names[0]);
 }
 

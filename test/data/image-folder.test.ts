@@ -84,6 +84,20 @@ describe('ImageFolder', () => {
     expect(Math.abs(dropped - 100)).toBeLessThan(35);
   });
 
+  it('drops captions for guidance as often as told, and labels stay', async () => {
+    await folder.image('cat/a.png', SIZE);
+    folder.file('captions.txt', 'cat/a.png\ta cat\n');
+    const set = open({ drop_caption_p: 0.25 });
+    const captions: unknown[] = [];
+    for (let i = 0; i < 400; i++) {
+      const { caption, class_label } = await set.get(0, new DataRandom(i));
+      captions.push(caption);
+      expect(class_label).toBe(0);
+    }
+    expect(new Set(captions)).toEqual(new Set(['a cat', '']));
+    expect(Math.abs(captions.filter((caption) => caption === '').length - 100)).toBeLessThan(35);
+  });
+
   it('gives the same from the cache as from the file', async () => {
     const noise = Buffer.from(Array.from({ length: 12 * 12 * 3 }, (_, i) => (i * 37) % 256));
     await folder.image('a.png', { width: 12, height: 12 }, noise);

@@ -1,6 +1,7 @@
 /** `ldm img2img`: a picture changed as a text says, with the options, file names and seeds of the original scripts/img2img.py. */
 import type { Command } from 'commander';
 import { readPicture } from '../../data/picture-tensors';
+import { bundledModel } from '../../models/bundled-model';
 import { modelZoo } from '../../models/model-zoo';
 import {
   encodePictures,
@@ -55,7 +56,9 @@ export const img2img: CommandDefinition = {
       const output = outputOf(command);
       const texts = textsOf(flags.fromFile);
       await interruptible(async (signal) => {
-        const opened = await openZooModel(flags, modelZoo['stable-diffusion-v1']);
+        const opened = await openZooModel(flags, modelZoo['stable-diffusion-v1'], {
+          instead: { folder: bundledModel, note: (message) => output.note(message) },
+        });
         try {
           const files = await withWeights(opened, () => draw(opened, texts, flags, signal, output));
           output.result(files, () => [...files.images, ...(files.grid ? [files.grid] : [])].join('\n'));

@@ -1,5 +1,6 @@
 /** `ldm txt2img`: pictures of texts, with the options, file names and seeds of the original scripts/txt2img.py. */
 import type { Command } from 'commander';
+import { bundledModel } from '../../models/bundled-model';
 import { modelZoo } from '../../models/model-zoo';
 import { firstStageFactor, latentShape, textToImage, trainedSize } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
@@ -53,6 +54,7 @@ export const txt2img: CommandDefinition = {
       await interruptible(async (signal) => {
         const opened = await openZooModel(flags, modelZoo['text2img-large'], {
           seedBeforeModel: (config) => !isStableDiffusion(config),
+          instead: { folder: bundledModel, note: (message) => output.note(message) },
         });
         try {
           const files = await withWeights(opened, () => draw(opened, texts, flags, signal, output));

@@ -17,6 +17,8 @@ const image = {
   cache_mb: z.number().min(0).default(256),
   /** Probability that a label becomes the number of classes, which stands for any: for classifier-free guidance. */
   drop_label_p: z.number().min(0).max(1).default(0),
+  /** Probability that a caption becomes the empty text: for classifier-free guidance of a model of texts. */
+  drop_caption_p: z.number().min(0).max(1).default(0),
 };
 
 export const imageFolder = options({
