@@ -14,6 +14,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./demo')).demo,
   },
   {
+    name: 'serve',
+    summary: 'open the web demo: draw, edit and reconstruct pictures in a browser, watch trainings',
+    load: async () => (await import('./serve')).serve,
+  },
+  {
     name: 'train',
     summary: 'train an autoencoder or a diffusion model of a config on images',
     load: async () => (await import('./train')).train,
