@@ -2,7 +2,8 @@
  * Finds and loads the compiled addon and the libtorch that it runs on.
  *
  * The addon comes from build/Release or prebuilds/<platform>-<arch> (node-gyp-build's rules). libtorch is, in this order,
- * the folder in the environment variable LIBTORCH, ./libtorch of the project, or the one that the addon was built with.
+ * the folder in the environment variable LIBTORCH, ./libtorch of the project, the one that `ldm setup` has chosen, or, for
+ * an addon that was compiled here, the one that it was built with.
  * The C++ interface of libtorch changes from minor version to minor version, so both must agree; a stub that needs no
  * libtorch (native/preload) opens it and tells its version before the addon is touched.
  */
@@ -10,6 +11,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { LdmError } from './errors';
 import { minorOf } from './libtorch/folder';
+import { rememberedLibtorch } from './libtorch/folders';
+import { libraryName } from './libtorch/library-names';
 
 /** native/preload/preload.c */
 interface Preload {
@@ -40,9 +43,13 @@ const fail = (found: string, required: string, remedy: string, cause?: unknown):
     },
   );
 
-const REBUILD = 'run `npm run setup` in the folder of the project';
+/** The command that mends the installation: a clone compiles, an installed package looks for libtorch. */
+export const SETUP_COMMAND = fs.existsSync(path.join(PROJECT, 'package-lock.json'))
+  ? 'run `npm run setup` in the folder of the project'
+  : 'run `npx ldm setup`';
 
-function findAddon(): string {
+/** The compiled addon. Throws `ERR_NATIVE_LOAD` where there is none for this platform. @internal */
+export function findAddon(): string {
   const { resolve } = require('node-gyp-build') as { resolve(dir: string): string };
   try {
     return resolve(PROJECT);
@@ -51,52 +58,66 @@ function findAddon(): string {
     throw fail(
       `no addon for ${process.platform}-${process.arch} in ${places}`,
       'a compiled addon (ldm.node)',
-      REBUILD,
+      SETUP_COMMAND,
       error,
     );
   }
 }
 
-function loadPreload(addon: string): Preload {
+/** Whether the addon was compiled elsewhere: then a path of that machine means nothing here. @internal */
+export function isPrebuilt(addon: string): boolean {
+  return path.dirname(path.dirname(addon)) === path.join(PROJECT, 'prebuilds');
+}
+
+/** The stub beside the addon; it loads without libtorch. @internal */
+export function loadPreload(addon: string): Preload {
   const file = path.join(path.dirname(addon), PRELOAD);
   const stub = { exports: {} };
   try {
     process.dlopen(stub, file);
   } catch (error) {
-    throw fail(`${file}: ${(error as Error).message}`, `${PRELOAD} beside the addon`, REBUILD, error);
+    throw fail(`${file}: ${(error as Error).message}`, `${PRELOAD} beside the addon`, SETUP_COMMAND, error);
   }
   return stub.exports as Preload;
 }
 
 /** The folders that are tried, each with the reason why. */
-function libtorchCandidates(builtWith: string): { dir: string; why: string }[] {
+function libtorchCandidates(addon: string, preload: Preload): { dir: string; why: string }[] {
   // An explicit choice is never silently replaced by another one.
   if (process.env.LIBTORCH) return [{ dir: path.resolve(process.env.LIBTORCH), why: 'LIBTORCH' }];
-  return [
-    { dir: path.join(PROJECT, 'libtorch'), why: "the project's own" },
-    { dir: builtWith, why: 'the one that the addon was built with' },
-  ];
+  const own = { dir: path.join(PROJECT, 'libtorch'), why: "the package's own" };
+  if (!isPrebuilt(addon)) return [own, { dir: preload.builtWith, why: 'the one that the addon was built with' }];
+  const chosen = rememberedLibtorch(preload.builtFor);
+  return chosen ? [own, { dir: chosen, why: 'chosen by ldm setup' }] : [own];
 }
 
-function openLibtorch(preload: Preload): string {
-  const candidates = libtorchCandidates(preload.builtWith);
+function openLibtorch(addon: string, preload: Preload): string {
+  const candidates = libtorchCandidates(addon, preload);
+  const library = path.join('lib', libraryName('torch'));
   const required = `libtorch ${minorOf(preload.builtFor)}.x, which the addon was built for`;
-  const chosen = candidates.find(({ dir }) => fs.existsSync(path.join(dir, 'lib/libtorch.so')));
+  const chosen = candidates.find(({ dir }) => fs.existsSync(path.join(dir, library)));
   if (!chosen) {
     const places = candidates.map(({ dir, why }) => `${dir} (${why})`).join(', ');
-    throw fail(`no lib/libtorch.so in ${places}`, required, `${REBUILD}, or set LIBTORCH to a libtorch folder`);
+    throw fail(`no ${library} in ${places}`, required, `${SETUP_COMMAND}, or set LIBTORCH to a libtorch folder`);
   }
   let version: string | null;
   try {
-    version = preload.open(path.join(chosen.dir, 'lib/libtorch.so'));
+    version = preload.open(path.join(chosen.dir, library));
   } catch (error) {
-    throw fail((error as Error).message, required, `${REBUILD}, or set LIBTORCH to a complete libtorch folder`, error);
+    throw fail(
+      (error as Error).message,
+      required,
+      `${SETUP_COMMAND}, or set LIBTORCH to a complete libtorch folder`,
+      error,
+    );
   }
   if (version !== null && minorOf(version) !== minorOf(preload.builtFor)) {
     throw fail(
       `libtorch ${version} in ${chosen.dir} (${chosen.why})`,
       required,
-      `${REBUILD} to build for ${minorOf(version)}, or set LIBTORCH to a libtorch ${minorOf(preload.builtFor)}`,
+      isPrebuilt(addon)
+        ? `${SETUP_COMMAND} (with --compile to build for ${minorOf(version)}), or set LIBTORCH to a libtorch ${minorOf(preload.builtFor)}`
+        : `${SETUP_COMMAND} to build for ${minorOf(version)}, or set LIBTORCH to a libtorch ${minorOf(preload.builtFor)}`,
     );
   }
   return fs.realpathSync(chosen.dir);
@@ -113,12 +134,12 @@ export function addonOrigin(): AddonOrigin | undefined {
 export function loadAddon(): unknown {
   const addon = findAddon();
   const preload = loadPreload(addon);
-  const libtorch = openLibtorch(preload);
+  const libtorch = openLibtorch(addon, preload);
   let exports: unknown;
   try {
     exports = require(addon);
   } catch (error) {
-    throw fail((error as Error).message, `an addon built for libtorch ${preload.builtFor}`, REBUILD, error);
+    throw fail((error as Error).message, `an addon built for libtorch ${preload.builtFor}`, SETUP_COMMAND, error);
   }
   origin = { addon, libtorch, builtFor: preload.builtFor };
   return exports;

@@ -3,14 +3,15 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { inspectLibtorch, isUsable, minorOf, supportedVersions } from '../libtorch/folder';
 import type { NativeInfo } from '../native';
+import { addonOrigin, SETUP_COMMAND as SETUP } from '../native-loader';
 import type { Check } from './check';
 
 const PROJECT = path.join(__dirname, '..', '..');
-const SETUP = 'run `npm run setup` in the folder of the project';
 
-/** The folder that set-up would use; a missing one is no failure when the addon brings its own. */
+/** The folder that the addon runs on, else the one that set-up would use; a missing one is no failure when the addon brings its own. */
 export function checkLibtorch(addonWorks: boolean): Check {
-  const dir = process.env.LIBTORCH ? path.resolve(process.env.LIBTORCH) : path.join(PROJECT, 'libtorch');
+  const inUse = addonOrigin()?.libtorch ?? path.join(PROJECT, 'libtorch');
+  const dir = process.env.LIBTORCH ? path.resolve(process.env.LIBTORCH) : inUse;
   const required = `libtorch ${supportedVersions()}`;
   const folder = inspectLibtorch(dir);
   if (isUsable(folder)) {
@@ -67,7 +68,7 @@ export function checkCuda(state: AddonState, driver = findDriver()): Check {
     status: 'optional',
     found: `an NVIDIA driver (${driver}), but this libtorch has no CUDA device`,
     required,
-    remedy: 'get a CUDA build: `LDM_LIBTORCH_VARIANT=cu126 npm run setup` (or cu130)',
+    remedy: 'get a CUDA build: set LDM_LIBTORCH_VARIANT to cu126 or cu130 and run `npx ldm setup`',
   };
 }
 

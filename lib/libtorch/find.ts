@@ -2,7 +2,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { LdmError } from '../errors';
-import { inspectLibtorch, isSupportedVersion, isUsable, type LibtorchFolder, supportedVersions } from './folder';
+import {
+  inspectLibtorch,
+  isSupportedVersion,
+  isUsable,
+  type LibtorchFolder,
+  minorOf,
+  supportedVersions,
+} from './folder';
 import { importableTorch, pythons } from './python';
 import type { Reporter } from './reporter';
 import type { VariantChoice } from './variants';
@@ -37,10 +44,25 @@ export function writeUnpackedRecord(dir: string, record: UnpackedRecord): void {
   fs.writeFileSync(path.join(dir, RECORD), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** What the caller can use: any supported version, or the one minor version that a prebuilt addon was built for. */
+interface Wanted {
+  minor?: string;
+}
+
+const fits = (version: string, { minor }: Wanted): boolean => minor === undefined || minorOf(version) === minor;
+
 /** The folder that LIBTORCH names. It is never silently replaced by another one. */
-function fromEnvironment(dir: string): FoundLibtorch {
+function fromEnvironment(dir: string, wanted: Wanted): FoundLibtorch {
   const folder = inspectLibtorch(path.resolve(dir));
-  if (isUsable(folder)) return { ...folder, source: 'LIBTORCH' };
+  if (isUsable(folder)) {
+    if (fits(folder.version, wanted)) return { ...folder, source: 'LIBTORCH' };
+    throw new LdmError(
+      'ERR_SETUP',
+      `LIBTORCH cannot be used: ${folder.dir} holds libtorch ${folder.version}, but the prebuilt addon needs ` +
+        `${wanted.minor}.x. Let it name such a folder, unset it, or compile the addon for ${minorOf(folder.version)} ` +
+        'with `npx ldm setup --compile`',
+    );
+  }
   throw new LdmError(
     'ERR_SETUP',
     `LIBTORCH cannot be used: ${folder.problem}. Let it name an unpacked libtorch ${supportedVersions()} (a folder with ` +
@@ -49,7 +71,12 @@ function fromEnvironment(dir: string): FoundLibtorch {
 }
 
 /** ./libtorch; undefined when it is absent or was unpacked for another variant than the one that is asked for. */
-function fromProject(dir: string, choice: () => VariantChoice, reporter: Reporter): FoundLibtorch | undefined {
+function fromProject(
+  dir: string,
+  choice: () => VariantChoice,
+  reporter: Reporter,
+  wanted: Wanted,
+): FoundLibtorch | undefined {
   if (!fs.existsSync(dir)) return undefined;
   const folder = inspectLibtorch(dir);
   if (!isUsable(folder)) {
@@ -57,6 +84,10 @@ function fromProject(dir: string, choice: () => VariantChoice, reporter: Reporte
       'ERR_SETUP',
       `The libtorch folder of the project cannot be used: ${folder.problem}. Delete ${dir} to have set-up get it anew`,
     );
+  }
+  if (!fits(folder.version, wanted)) {
+    reporter.info(`${dir} is passed over: it holds libtorch ${folder.version}, ${wanted.minor}.x is required`);
+    return undefined;
   }
   const record = readUnpackedRecord(dir);
   if (record && process.env.LDM_LIBTORCH_VARIANT && record.variant !== choice().variant) {
@@ -68,13 +99,13 @@ function fromProject(dir: string, choice: () => VariantChoice, reporter: Reporte
   return { ...folder, source: './libtorch' };
 }
 
-function fromPython(choice: () => VariantChoice, reporter: Reporter): FoundLibtorch | undefined {
+function fromPython(choice: () => VariantChoice, reporter: Reporter, wanted: Wanted): FoundLibtorch | undefined {
   for (const python of pythons()) {
     const torch = importableTorch(python);
     if (!torch) continue;
     const skip = (why: string) => reporter.info(`PyTorch ${torch.version} of ${python} is passed over: ${why}`);
-    if (!isSupportedVersion(torch.version)) {
-      skip(`${supportedVersions()} is required`);
+    if (!isSupportedVersion(torch.version) || !fits(torch.version, wanted)) {
+      skip(`${wanted.minor ? `${wanted.minor}.x` : supportedVersions()} is required`);
       continue;
     }
     const folder = inspectLibtorch(torch.dir);
@@ -91,19 +122,21 @@ function fromPython(choice: () => VariantChoice, reporter: Reporter): FoundLibto
  *
  * @param remembered folder of a Python's PyTorch that an earlier run found: while it is still there, Python is not
  *   started to ask again.
+ * @param wanted `minor`: only this minor version will do, such as '2.13'.
  */
 export function findLibtorch(
   projectDir: string,
   choice: () => VariantChoice,
   reporter: Reporter,
   remembered?: string,
+  wanted: Wanted = {},
 ): FoundLibtorch | undefined {
-  if (process.env.LIBTORCH) return fromEnvironment(process.env.LIBTORCH);
-  const own = fromProject(path.join(projectDir, 'libtorch'), choice, reporter);
+  if (process.env.LIBTORCH) return fromEnvironment(process.env.LIBTORCH, wanted);
+  const own = fromProject(path.join(projectDir, 'libtorch'), choice, reporter, wanted);
   if (own) return own;
   if (remembered && !process.env.LDM_LIBTORCH_VARIANT) {
     const folder = inspectLibtorch(remembered);
-    if (isUsable(folder)) return { ...folder, source: 'PyTorch that was found before' };
+    if (isUsable(folder) && fits(folder.version, wanted)) return { ...folder, source: 'found before' };
   }
-  return fromPython(choice, reporter);
+  return fromPython(choice, reporter, wanted);
 }

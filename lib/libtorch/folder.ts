@@ -1,6 +1,7 @@
 /** What a folder with libtorch holds: completeness, version, identity. Reads files only, loads nothing. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { libraryName } from './library-names';
 
 /** Lowest and highest minor version of PyTorch 2 whose headers these sources compile against. */
 export const SUPPORTED_MINORS = { min: 11, max: 14 } as const;
@@ -23,7 +24,7 @@ export interface UnusableFolder {
 }
 
 const VERSION_HEADERS = ['include/torch/headeronly/version.h', 'include/torch/csrc/api/include/torch/version.h'];
-const NEEDED_LIBRARIES = ['libtorch.so', 'libtorch_cpu.so', 'libc10.so'];
+const NEEDED_LIBRARIES = [libraryName('torch'), libraryName('torch_cpu'), libraryName('c10')];
 
 /** '2.13' of '2.13.0': what the C++ binary interface of libtorch is stable within. */
 export function minorOf(version: string): string {
@@ -94,6 +95,6 @@ export function isUsable(folder: LibtorchFolder | UnusableFolder): folder is Lib
 
 /** A string that changes when another libtorch is put in the folder's place. */
 export function libtorchIdentity(folder: LibtorchFolder): string {
-  const library = fs.statSync(path.join(folder.dir, 'lib/libtorch_cpu.so'));
+  const library = fs.statSync(path.join(folder.dir, 'lib', libraryName('torch_cpu')));
   return [folder.dir, folder.version, folder.variant ?? '', library.size, Math.trunc(library.mtimeMs)].join('|');
 }
