@@ -6,6 +6,8 @@ export * from './config';
 export * from './convert';
 export * from './data';
 export { LdmError, type LdmErrorCode } from './errors';
+export * from './evaluation';
+export { downloadInception } from './inception-weights';
 export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
 export { type KernelPolicy, setKernelPolicy } from './kernels';

@@ -1,5 +1,7 @@
 /** numpy's .npy files (NPY format 1 to 3): reading their header, writing whole ones. */
 
+import { types } from 'node:util';
+
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 
 export interface NpyHeader {
@@ -33,8 +35,8 @@ export function readNpyHeader(bytes: Uint8Array): NpyHeader | undefined {
 }
 
 /** An array as numpy.save writes it, in row-major order; its elements begin at a multiple of 64 bytes. */
-export function npyOf(data: Float32Array | BigInt64Array, shape: readonly number[]): Buffer {
-  const dtype = data.BYTES_PER_ELEMENT === 4 ? '<f4' : '<i8';
+export function npyOf(data: Float32Array | Float64Array | BigInt64Array, shape: readonly number[]): Buffer {
+  const dtype = types.isFloat64Array(data) ? '<f8' : types.isFloat32Array(data) ? '<f4' : '<i8';
   const sides = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': (${sides}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;

@@ -66,7 +66,7 @@ describe('ldm download', () => {
   });
 
   test('something unknown is a usage error', async () => {
-    const { code, stderr } = await ldm('inception');
+    const { code, stderr } = await ldm('vgg19');
     expect(code).toBe(2);
     expect(stderr).toContain('lpips');
   });

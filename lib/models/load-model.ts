@@ -61,7 +61,7 @@ const OPTIONAL = [
  */
 export async function loadModel(source: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
   const { checkpoint: given, overrides = [], random, compact = false, ...create } = options;
-  const { configs, file, classNames } = locate(source, given && existing(given));
+  const { configs, file, classNames } = locateModel(source, given && existing(given));
   const config = withoutCheckpoints(loadConfig(configs)).merge(parseDotlist(overrides));
   using checkpoint = await readCheckpoint(file);
   const drawn = typeof random === 'function' ? random(config) : random;
@@ -85,19 +85,26 @@ export async function loadModel(source: string, options: LoadModelOptions = {}):
   return { model, config, checkpoint: file, globalStep, hasEma, classNames };
 }
 
-interface Located {
+/** The files that make a model. */
+export interface LocatedModel {
+  /** Merged in this order. */
   configs: string[];
+  /** The checkpoint. */
   file: string;
   classNames: readonly string[];
 }
 
-function locate(source: string, given?: string): Located {
+/**
+ * Finds what {@link loadModel} would load.
+ * @throws LdmError ERR_FILE
+ */
+export function locateModel(source: string, given?: string): LocatedModel {
   if (!fs.existsSync(source))
     throw new LdmError('ERR_FILE', `There is no ${source}. Give the log folder of a training, or a config file.`);
   if (/\.(ckpt|pth|pt|safetensors)$/.test(source)) {
     const folder = path.dirname(source);
     const root = path.basename(folder) === 'checkpoints' ? path.dirname(folder) : folder;
-    return locate(root, given ?? source);
+    return locateModel(root, given ?? source);
   }
   if (!fs.statSync(source).isDirectory())
     return { configs: [source], file: given ?? checkpointIn(path.dirname(source)), classNames: [] };

@@ -104,7 +104,7 @@ function arrayOf(zip: ZipReader, entry: ZipEntry, { dtype, shape, start }: NpyHe
 /** Writes an archive that is not compressed. Its data begins at multiples of 64 bytes, so that it can be mapped. */
 export async function writeNpz(
   handle: fs.promises.FileHandle,
-  arrays: Readonly<Record<string, { data: Float32Array | BigInt64Array; shape: readonly number[] }>>,
+  arrays: Readonly<Record<string, { data: Float32Array | Float64Array | BigInt64Array; shape: readonly number[] }>>,
 ): Promise<void> {
   const zip = new ZipWriter(new TensorWriter(handle));
   for (const [name, { data, shape }] of Object.entries(arrays)) await zip.add(`${name}.npy`, npyOf(data, shape));

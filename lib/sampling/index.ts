@@ -10,6 +10,7 @@ export {
 export { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler, type SampleOptions } from './ddpm-sampler';
 export * from './pipelines';
 export * from './plms-sampler';
+export { type PreviewKind, previewPictures } from './preview';
 export { type SamplerName, samplerNames } from './samplers';
 export type { RunOptions, SamplingProgress, SamplingStep, ScoreCorrector, ScoreCorrectorStep } from './sampling';
 export { Sampling } from './sampling';

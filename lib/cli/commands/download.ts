@@ -1,6 +1,7 @@
 /** `ldm download`: gets weights that are not part of a model's checkpoint into the cache folder. */
 import { Argument, type Command, Option } from 'commander';
 import { type ClipVersion, clipVersions, downloadClip } from '../../clip-weights';
+import { downloadInception } from '../../inception-weights';
 import { downloadLpips } from '../../lpips-download';
 import type { DownloadedWeights, WeightDownloadOptions } from '../../weight-download';
 import { type CommandDefinition, outputOf } from '../command';
@@ -17,6 +18,7 @@ const DOWNLOADS: Record<
   (flags: DownloadFlags, options: WeightDownloadOptions) => Promise<DownloadedWeights[]>
 > = {
   lpips: (_flags, options) => downloadLpips(options),
+  inception: async (_flags, options) => [await downloadInception(options)],
   clip: async (flags, options) => [await downloadClip(flags.clip_type, options)],
 };
 
@@ -26,7 +28,7 @@ export const download: CommandDefinition = {
       .addArgument(
         new Argument(
           '<what>',
-          'lpips: the two files of the perceptual loss; clip: the model of ldm knn2img and ldm index',
+          'lpips: the two files of the perceptual loss; inception: the network of FID; clip: the model of ldm knn2img and ldm index',
         ).choices(Object.keys(DOWNLOADS)),
       )
       .addOption(new Option('--clip_type <name>', 'which CLIP model').choices(clipVersions).default('ViT-L/14'))

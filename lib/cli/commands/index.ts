@@ -14,6 +14,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./demo')).demo,
   },
   {
+    name: 'serve',
+    summary: 'open the web demo: draw, edit and reconstruct pictures in a browser, watch trainings',
+    load: async () => (await import('./serve')).serve,
+  },
+  {
     name: 'train',
     summary: 'train an autoencoder or a diffusion model of a config on images',
     load: async () => (await import('./train')).train,
@@ -59,6 +64,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reconstruct')).reconstruct,
   },
   {
+    name: 'evaluate',
+    summary: 'measure PSNR, SSIM, LPIPS and FID of two folders, or of a first stage',
+    load: async () => (await import('./evaluate')).evaluate,
+  },
+  {
     name: 'knn2img',
     summary: 'draw pictures of texts and of images near them (retrieval-augmented diffusion)',
     load: async () => (await import('./knn2img')).knn2img,
@@ -95,7 +105,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'download',
-    summary: 'get the weights of the perceptual loss (LPIPS) or of CLIP into the cache folder',
+    summary: 'get the weights of LPIPS, of FID’s Inception or of CLIP into the cache folder',
     load: async () => (await import('./download')).download,
   },
 ];

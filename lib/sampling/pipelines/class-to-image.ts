@@ -47,8 +47,8 @@ export async function classToImage(model: DDPM, options: ClassToImageOptions): P
   return decodePictures(model, await drawLatents(model, plan, run), run);
 }
 
-/** The embeddings of labels. */
-async function classConditioning(model: DDPM, labels: readonly number[]): Promise<Tensor> {
+/** The embeddings of labels. @internal */
+export async function classConditioning(model: DDPM, labels: readonly number[]): Promise<Tensor> {
   const classes = classCountOf(model);
   if (classes === null || !(model instanceof LatentDiffusion))
     throw new LdmError('ERR_INVALID_ARGUMENT', 'This model has no classes.');

@@ -28,6 +28,9 @@ export interface DrawPlan {
   conditioning?: Conditioning | null;
   unconditionalConditioning?: Conditioning | null;
   scale?: number;
+  /** Where it is 1 the latent is held at `x0`. */
+  mask?: Tensor;
+  x0?: Tensor;
   /** Defaults of the pipeline. */
   defaults: { steps: number; eta: number };
 }
@@ -41,6 +44,8 @@ export async function drawLatents(model: DDPM, plan: DrawPlan, options: Pipeline
     batchSize,
     shape,
     conditioning: plan.conditioning,
+    mask: plan.mask,
+    x0: plan.x0,
     unconditionalConditioning: plan.unconditionalConditioning,
     unconditionalGuidanceScale: plan.unconditionalConditioning ? plan.scale : 1,
     steps: steps ?? Math.min(plan.defaults.steps, model.numTimesteps),

@@ -1,7 +1,17 @@
 /** From conditions to pictures, one function for each of the official scripts. One line a file, sorted. */
+export {
+  type ChangeOptions,
+  changePictures,
+  encodePictures,
+  type RepaintOptions,
+  repaint,
+  stepOfStrength,
+} from './change-pictures';
 export { type ClassToImageOptions, classCountOf, classToImage } from './class-to-image';
 export type { PipelineOptions } from './draw';
-export { encodePictures, type ImageToImageOptions, imageToImage, stepOfStrength } from './image-to-image';
+export { type GuidedOptions, guidedImages, type InterpolateOptions, interpolateImages } from './draw-guided';
+export { encodeGuide, type Guide, type GuideConditions } from './guide';
+export { type ImageToImageOptions, imageToImage } from './image-to-image';
 export { type InpaintOptions, inpaint, inpaintConditioning, isInpaintingModel } from './inpaint';
 export { type InpaintByTextOptions, inpaintByText, isTextInpaintingModel } from './inpaint-by-text';
 export { isLayoutModel, type LayoutToImageOptions, layoutToImage } from './layout-to-image';

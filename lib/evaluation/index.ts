@@ -1,0 +1,12 @@
+/** Measuring images and first stages. */
+export {
+  type EvaluationOptions,
+  type EvaluationResult,
+  evaluateFolders,
+  METRICS,
+  type Metric,
+  type Summary,
+} from './evaluate';
+export { evaluateModel, type ModelEvaluation, type ModelEvaluationOptions } from './evaluate-model';
+export { GaussianStatistics } from './gaussian-statistics';
+export { FID_PROTOCOLS, type FidProtocol, InceptionV3 } from './inception';
