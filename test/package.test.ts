@@ -73,7 +73,7 @@ describe('the tarball', () => {
 
   test('carries nothing else', () => {
     const folders = new Set(project.files.filter((file) => file.includes('/')).map((file) => file.split('/')[0]));
-    const expected = ['bin', 'dist', 'docs', 'models', 'native', 'scripts'];
+    const expected = ['bench', 'bin', 'dist', 'docs', 'models', 'native', 'scripts'];
     expect([...folders].sort().filter((name) => name !== 'prebuilds')).toEqual(expected);
     const outside = project.files.filter((file) => !file.startsWith('prebuilds/'));
     expect(outside.filter((file) => /\.(test\.|stamp|log$)|\.node$|\.vitepress|^docs\/.*\.png$/.test(file))).toEqual(

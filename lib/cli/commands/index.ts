@@ -99,6 +99,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./setup')).setup,
   },
   {
+    name: 'bench',
+    summary: 'measure how fast this machine is, beside PyTorch where a Python has it',
+    load: async () => (await import('./bench')).bench,
+  },
+  {
     name: 'doctor',
     summary: 'check the installation: what is there, what is needed, what to do',
     load: async () => (await import('./doctor')).doctor,

@@ -1,14 +1,4 @@
-"""An AutoencoderKL in plain torch.nn under the reference's key names: the other side of bench/encode-decode.ts.
-
-    python autoencoder_kl.py CHECKPOINT DDCONFIG EMBED_DIM THREADS
-
-DDCONFIG is the ddconfig of an official config as JSON. Each line on stdin runs one encode (mode of the posterior) and
-decode of the same picture and prints `{"seconds": ..., "mean": ..., "rms": ...}` of the reconstruction.
-"""
-
-import json
-import sys
-import time
+"""AutoencoderKL (Rombach et al. 2022) in plain torch.nn under the reference's key names."""
 
 import torch
 from torch import nn
@@ -17,6 +7,10 @@ from torch.nn import functional as F
 
 def norm(channels):
     return nn.GroupNorm(32, channels, eps=1e-6)
+
+
+def swish(x):
+    return x * torch.sigmoid(x)
 
 
 class ResnetBlock(nn.Module):
@@ -30,8 +24,8 @@ class ResnetBlock(nn.Module):
             self.nin_shortcut = nn.Conv2d(inside, outside, 1)
 
     def forward(self, x):
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
+        h = self.conv1(swish(self.norm1(x)))
+        h = self.conv2(swish(self.norm2(h)))
         return (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x) + h
 
 
@@ -76,6 +70,7 @@ class Half(nn.Module):
         super().__init__()
         self.levels = len(c["ch_mult"])
         self.attended = c["attn_resolutions"]
+        self.attention = {"vanilla": AttnBlock, "none": lambda channels: nn.Identity()}[c["attn_type"]]
 
     def level(self, channels, widths, resolution):
         level = nn.Module()
@@ -85,13 +80,13 @@ class Half(nn.Module):
             level.block.append(ResnetBlock(channels, width))
             channels = width
             if resolution in self.attended:
-                level.attn.append(AttnBlock(channels))
+                level.attn.append(self.attention(channels))
         return level
 
     def middle(self, channels):
         self.mid = nn.Module()
         self.mid.block_1 = ResnetBlock(channels, channels)
-        self.mid.attn_1 = AttnBlock(channels)
+        self.mid.attn_1 = self.attention(channels)
         self.mid.block_2 = ResnetBlock(channels, channels)
 
     def run_middle(self, h):
@@ -129,7 +124,7 @@ class Encoder(Half):
             h = self.run_level(level, h)
             if hasattr(level, "downsample"):
                 h = level.downsample(h)
-        return self.conv_out(F.silu(self.norm_out(self.run_middle(h))))
+        return self.conv_out(swish(self.norm_out(self.run_middle(h))))
 
 
 class Decoder(Half):
@@ -157,7 +152,7 @@ class Decoder(Half):
             h = self.run_level(level, h)
             if hasattr(level, "upsample"):
                 h = level.upsample(h)
-        return self.conv_out(F.silu(self.norm_out(h)))
+        return self.conv_out(swish(self.norm_out(h)))
 
 
 class AutoencoderKL(nn.Module):
@@ -169,30 +164,13 @@ class AutoencoderKL(nn.Module):
         self.post_quant_conv = nn.Conv2d(embed_dim, ddconfig["z_channels"], 1)
 
     def encode(self, x):
-        return self.quant_conv(self.encoder(x)).chunk(2, dim=1)[0]
+        """Mean and clamped log-variance of the posterior."""
+        mean, logvar = self.quant_conv(self.encoder(x)).chunk(2, dim=1)
+        return mean, logvar.clamp(-30.0, 20.0)
+
+    @staticmethod
+    def sample(mean, logvar):
+        return mean + torch.exp(0.5 * logvar) * torch.randn(mean.shape).to(mean.device)
 
     def decode(self, z):
         return self.decoder(self.post_quant_conv(z))
-
-
-def main():
-    checkpoint, ddconfig, embed_dim, threads = sys.argv[1:5]
-    torch.set_num_threads(int(threads))
-    ddconfig = json.loads(ddconfig)
-    model = AutoencoderKL(ddconfig, int(embed_dim))
-    model.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
-    model.eval()
-    shape = (1, ddconfig["in_channels"], ddconfig["resolution"], ddconfig["resolution"])
-    count = shape[1] * shape[2] * shape[3]
-    x = (torch.arange(count, dtype=torch.float32) / count * 2 - 1).reshape(shape)
-    print(json.dumps({"ready": torch.__version__}), flush=True)
-    with torch.no_grad():
-        for _ in sys.stdin:
-            start = time.perf_counter()
-            y = model.decode(model.encode(x))
-            seconds = time.perf_counter() - start
-            print(json.dumps({"seconds": seconds, "mean": y.mean().item(), "rms": y.square().mean().sqrt().item()}), flush=True)
-
-
-if __name__ == "__main__":
-    main()
