@@ -12,6 +12,7 @@ const cpp = readdirSync(join(ROOT, 'native'), { recursive: true })
 const checks = [
   ['biome', bin('biome'), ['check', '.']],
   ['tsc', bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']],
+  ['tsc web', bin('tsc'), ['-p', 'web/tsconfig.json']],
   ['clang-format', 'clang-format', ['--dry-run', '--Werror', ...cpp]],
 ];
 

@@ -10,25 +10,6 @@ export function withText(png: Buffer, text: Record<string, string>): Buffer {
   return Buffer.concat([png.subarray(0, headerEnd), ...chunks, png.subarray(headerEnd)]);
 }
 
-/** The text entries of a PNG file (tEXt and uncompressed iTXt). */
-export function readText(png: Buffer): Record<string, string> {
-  const result: Record<string, string> = {};
-  for (let at = SIGNATURE_LENGTH; at + 12 <= png.length; ) {
-    const length = png.readUInt32BE(at);
-    const type = png.toString('latin1', at + 4, at + 8);
-    const body = png.subarray(at + 8, at + 8 + length);
-    const end = body.indexOf(0);
-    if (type === 'tEXt') result[body.toString('latin1', 0, end)] = body.toString('latin1', end + 1);
-    if (type === 'iTXt' && body[end + 1] === 0) {
-      const language = body.indexOf(0, end + 3);
-      const translated = body.indexOf(0, language + 1);
-      result[body.toString('latin1', 0, end)] = body.toString('utf8', translated + 1);
-    }
-    at += 12 + length;
-  }
-  return result;
-}
-
 function textChunk(keyword: string, value: string): Buffer {
   if (!/^[ -~]{1,79}$/.test(keyword))
     throw new LdmError('ERR_INVALID_ARGUMENT', `Expected a PNG keyword of 1 to 79 ASCII characters, got '${keyword}'`);

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
-const FOLDER = path.join(__dirname, 'page');
+// Sources that run as they are use the page that was built last.
+const FOLDER = [path.join(__dirname, 'page'), path.join(__dirname, '../../dist/serve/page')].find((folder) =>
+  fs.existsSync(folder),
+);
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -21,7 +24,7 @@ export interface PageFile {
 
 /** Files by their path on the server; '/' is the page. Empty where it was not built. */
 export function pageFiles(folder = FOLDER): Map<string, PageFile> {
-  if (!fs.existsSync(folder)) return new Map();
+  if (folder === undefined) return new Map();
   const files = fs.readdirSync(folder).map((name): [string, PageFile] => {
     const data = new Uint8Array(fs.readFileSync(path.join(folder, name)));
     const etag = `"${createHash('sha256').update(data).digest('base64url').slice(0, 16)}"`;

@@ -1,13 +1,22 @@
-// Step 2: lib/ becomes dist/: CommonJS by tsc, and an ES module in front of it.
+// Step 2: lib/ becomes dist/: CommonJS by tsc, an ES module in front of it, and the page of `ldm serve`.
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { SetupFailure } from './failure.mjs';
 import { step } from './log.mjs';
+import { buildPage } from './page.mjs';
 import { run } from './run.mjs';
 import { isFresh, stampOf, writeStamp } from './stamp.mjs';
 
-const INPUTS = ['lib', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'scripts/setup/typescript.mjs'];
+const INPUTS = [
+  'lib',
+  'web',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package-lock.json',
+  'scripts/setup/page.mjs',
+  'scripts/setup/typescript.mjs',
+];
 
 /**
  * The ES module re-exports the CommonJS one, so that a class is the same object however the package was loaded. Static
@@ -46,6 +55,7 @@ export async function buildTypeScript(root, { force = false } = {}) {
     const names = Object.keys(createRequire(join(fresh, 'index.js'))('./index.js'));
     writeFileSync(join(fresh, 'index.mjs'), esmWrapper(names));
     writeFileSync(join(fresh, 'index.d.mts'), "export * from './index.js';\n");
+    await buildPage(root, join(fresh, 'serve/page'));
     writeStamp(join(fresh, '.stamp'), stamp);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(fresh, join(root, 'dist'));

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { readCheckpoint } from '../../lib/checkpoint';
-import { readText } from '../../lib/pictures/png-text';
+import { readText } from '../../lib/pictures/read-png-text';
 import type { TestFolder } from '../data/folders';
 import { temporary, tinyAutoencoder, tinyImages, tinyLatentDiffusion, tinyVqModel } from '../training/tiny';
 import { runLdm } from './run-ldm';

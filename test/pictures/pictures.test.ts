@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { labelledGrid } from '../../lib/pictures/labelled-grid';
 import { lineChart } from '../../lib/pictures/line-chart';
 import { encodePng, makeGrid, toBytes } from '../../lib/pictures/picture';
-import { readText } from '../../lib/pictures/png-text';
+import { readText } from '../../lib/pictures/read-png-text';
 
 const plane = (value: number) => ({
   data: new Float32Array(4).fill(value),
