@@ -1,7 +1,5 @@
 /** How well a first stage reconstructs images. */
 import path from 'node:path';
-import { disposeBatch } from '../data';
-import { DataModuleFromConfig, type Split } from '../data/data-module';
 import { LdmError } from '../errors';
 import type { CallOptions } from '../job';
 import type { ImageAutoencoder } from '../models/image-autoencoder';
@@ -10,18 +8,12 @@ import { encodePng, picturesOf, toBytes, writeFileAtomic } from '../pictures/pic
 import { imageSizeOf } from '../training/training-run';
 import { type EvaluationOptions, type EvaluationResult, evaluatePairs, type PairSource } from './evaluate';
 import { firstStageOf, withFirstStageWeights } from './first-stage';
-import {
-  type EightBitBatch,
-  FolderOfImages,
-  type ImageSource,
-  levelsOfBatch,
-  toLevels,
-  toUnitRange,
-} from './image-batches';
+import { type EightBitBatch, toLevels, toUnitRange } from './image-batches';
+import { type ImagesOption, openImages } from './images-of';
 
 export interface ModelEvaluationOptions extends EvaluationOptions {
   /** A folder of images, or a part of the config's data section. Default: its validation data. */
-  images?: string | { split: Split };
+  images?: ImagesOption;
   /** Side of the images; default: that of the model. */
   size?: number;
   batchSize?: number;
@@ -40,6 +32,8 @@ export interface ModelEvaluation extends EvaluationResult {
   size: number;
 }
 
+const VALIDATION = { split: 'validation' } as const;
+
 /**
  * Encodes images to the most likely latent, decodes, rounds to 8 bits, and compares.
  * @throws LdmError as evaluateFolders; ERR_CONFIG when the config has no such data
@@ -50,12 +44,9 @@ export async function evaluateModel(
 ): Promise<ModelEvaluation> {
   const firstStage = await firstStageOf(loaded);
   const size = options.size ?? imageSizeOf(loaded.config.get('model') as never);
-  const { images = { split: 'validation' } } = options;
+  const { images = VALIDATION } = options;
   const batchSize = options.batchSize ?? 8;
-  const set =
-    typeof images === 'string'
-      ? { source: FolderOfImages.open(images, { size, batchSize }) as ImageSource, close: async () => undefined }
-      : dataOfConfig(loaded, images.split);
+  const set = openImages(loaded.config, images, { size, batchSize });
   try {
     const source: PairSource = {
       length: set.source.length,
@@ -95,27 +86,4 @@ async function saveImages(folder: string, { images, names }: EightBitBatch): Pro
     const file = path.join(folder, `${name.slice(0, name.length - path.extname(name).length)}.png`);
     writeFileAtomic(file, await encodePng(toBytes(pictures, { index: i, range: [0, 255] }), pictures));
   }
-}
-
-/** The data of a config as they come, each image once. */
-function dataOfConfig({ config }: LoadedModel, split: Split): { source: ImageSource; close: () => Promise<void> } {
-  const data = DataModuleFromConfig.fromConfig(config.get('data'));
-  const loader = data.loader(split, { shuffle: false, onBadFile: 'error' });
-  if (!loader)
-    throw new LdmError('ERR_CONFIG', `The config has no data.params.${split}. Give a folder of images instead.`);
-  const source: ImageSource = {
-    length: loader.dataset.length,
-    async *batches() {
-      for await (const { batch } of loader.batches(0)) {
-        const names =
-          (batch.file_path_ as string[] | undefined) ?? Array.from({ length: batch.image.shape[0] }, (_, i) => `${i}`);
-        try {
-          yield { images: levelsOfBatch(batch), names };
-        } finally {
-          disposeBatch(batch);
-        }
-      }
-    },
-  };
-  return { source, close: () => data.close() };
 }

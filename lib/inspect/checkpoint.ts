@@ -1,6 +1,7 @@
 /** What a checkpoint or safetensors file holds, without loading it: names, dtypes, shapes; on request sums and first values. */
 import fs from 'node:fs';
 import { type Checkpoint, type CheckpointDType, readCheckpoint } from '../checkpoint';
+import { type LatentStatistics, readLatentStatistics } from '../evaluation/latent-sidecar';
 import { statisticsOf, type TensorStats } from './statistics';
 
 export interface TensorSummary extends TensorStats {
@@ -34,6 +35,8 @@ export interface CheckpointSummary {
   otherKeys: string[];
   /** safetensors' metadata. */
   metadata: Record<string, string>;
+  /** What `ldm stats` measured of its latents; null where it did not, or the file has changed since. */
+  latents: LatentStatistics | null;
   tensors: Record<string, TensorSummary>;
 }
 
@@ -61,6 +64,7 @@ export async function inspectCheckpoint(
     tensorBytes += tensor.bytes;
     if (options.stats) options.onProgress?.(Object.keys(tensors).length, checkpoint.tensors.size);
   }
+  const measured = readLatentStatistics(file);
   const state = ['optimizer_states', 'lr_schedulers', 'epoch', 'global_step', 'pytorch-lightning_version'];
   return {
     kind: 'checkpoint',
@@ -80,6 +84,7 @@ export async function inspectCheckpoint(
     skippedClasses: checkpoint.skippedClasses,
     otherKeys: [...checkpoint.extra.keys()].filter((key) => !state.includes(key)),
     metadata: Object.fromEntries(checkpoint.metadata),
+    latents: measured && !measured.stale ? measured.statistics : null,
     tensors,
   };
 }

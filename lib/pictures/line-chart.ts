@@ -1,5 +1,5 @@
 /** Line charts of losses: axes with ticks and names, one panel under the other. */
-import { renderSvg, svgText } from './svg';
+import { rasterize, svgPage, svgText } from './svg';
 
 export interface Series {
   name: string;
@@ -21,8 +21,13 @@ const FRAME = { left: 90, right: 24, top: 44, bottom: 56 };
 
 /** Draws the panels as PNG. */
 export function lineChart(panels: readonly Panel[], size = { width: 900, height: 380 }): Buffer {
+  return rasterize(lineChartSvg(panels, size));
+}
+
+/** The same as an SVG file. */
+export function lineChartSvg(panels: readonly Panel[], size = { width: 900, height: 380 }): string {
   const elements = panels.flatMap((panel, i) => drawPanel(panel, i * size.height, size));
-  return renderSvg(size.width, size.height * panels.length, elements);
+  return svgPage(size.width, size.height * panels.length, elements);
 }
 
 function drawPanel(panel: Panel, top: number, size: { width: number; height: number }): string[] {
@@ -58,14 +63,30 @@ function drawPanel(panel: Panel, top: number, size: { width: number; height: num
     ...yTicks.map((t) => svgText(box.x0 - 8, py(t) + 4, number(t), { size: 11, anchor: 'end' })),
     svgText((box.x0 + box.x1) / 2, box.y1 + 40, panel.xLabel, { size: 12, anchor: 'middle' }),
     svgText(22, (box.y0 + box.y1) / 2, panel.yLabel, { size: 12, anchor: 'middle', rotate: -90 }),
-    ...usable.flatMap((s, i) => {
-      const colour = COLOURS[i % COLOURS.length];
+    ...usable.map((s, i) => {
       const points = s.points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' ');
-      const legendY = box.y0 + 14 + i * 18;
+      return `<polyline points="${points}" fill="none" stroke="${colourOf(i)}" stroke-width="1.6" stroke-linejoin="round"/>`;
+    }),
+    ...legend(usable, box.x1, box.y0),
+  ];
+}
+
+function colourOf(series: number): string {
+  return COLOURS[series % COLOURS.length];
+}
+
+/** Names of the series at the right upper corner, on a ground that lets a curve behind it shine through. */
+function legend(series: readonly Series[], right: number, top: number): string[] {
+  const width = 44 + Math.max(0, ...series.map((s) => s.name.length)) * 7.3;
+  const left = right - width - 4;
+  const height = series.length * 18 + 6;
+  return [
+    `<rect x="${left.toFixed(1)}" y="${top + 4}" width="${width.toFixed(1)}" height="${height}" fill="#fff" fill-opacity="0.8"/>`,
+    ...series.flatMap((s, i) => {
+      const y = top + 20 + i * 18;
       return [
-        `<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="1.6"/>`,
-        line(box.x1 - 190, legendY - 4, box.x1 - 166, legendY - 4, colour),
-        svgText(box.x1 - 160, legendY, s.name, { size: 12 }),
+        `<line x1="${(left + 8).toFixed(1)}" y1="${y - 4}" x2="${(left + 30).toFixed(1)}" y2="${y - 4}" stroke="${colourOf(i)}" stroke-width="2"/>`,
+        svgText(left + 36, y, s.name, { size: 12 }),
       ];
     }),
   ];

@@ -31,9 +31,18 @@ export function svgImage(
   return `<image x="${x}" y="${y}" width="${size.width}" height="${size.height}" image-rendering="${rendering}" href="data:image/png;base64,${png.toString('base64')}"/>`;
 }
 
+/** The elements on a white page as an SVG file. */
+export function svgPage(width: number, height: number, elements: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"><rect width="100%" height="100%" fill="#fff"/>${elements.join('')}</svg>`;
+}
+
 /** Rasterises the elements on a white page. */
 export function renderSvg(width: number, height: number, elements: readonly string[]): Buffer {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#fff"/>${elements.join('')}</svg>`;
+  return rasterize(svgPage(width, height, elements));
+}
+
+/** An SVG file as PNG. */
+export function rasterize(svg: string): Buffer {
   const folder = path.join(path.dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf');
   const resvg = new Resvg(svg, {
     font: {

@@ -33,6 +33,7 @@ import { LogFolder } from './log-folder';
 import { JsonLinesLogger } from './loggers/json-lines';
 import { lightningLogger } from './loggers/lightning';
 import { MetricsLogger } from './loggers/logger';
+import { withMeasuredScale } from './measured-scale';
 import type { Metrics } from './metrics';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
@@ -128,8 +129,9 @@ export class TrainingRun {
         'A name and a log folder to resume exclude each other: a resumed run goes on in its folder. For a new folder give the checkpoint as lightning.trainer.resume_from_checkpoint.',
       );
     const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
-    const merged = mergedConfig(options, resumed?.configs ?? []);
-    const resumeFrom = resumed?.checkpoint ?? checkpointToResume(merged);
+    const given = mergedConfig(options, resumed?.configs ?? []);
+    const resumeFrom = resumed?.checkpoint ?? checkpointToResume(given);
+    const merged = resumeFrom === undefined ? withMeasuredScale(given, options.onInfo) : given;
     // The checkpoint of a resumed run brings every weight.
     const config = resumeFrom === undefined ? merged : withoutCheckpoints(merged);
     const project = resolveProject(config);

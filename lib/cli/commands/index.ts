@@ -69,6 +69,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./evaluate')).evaluate,
   },
   {
+    name: 'stats',
+    summary: 'measure the latents of a first stage and keep their scale for diffusion models on it',
+    load: async () => (await import('./stats')).stats,
+  },
+  {
     name: 'knn2img',
     summary: 'draw pictures of texts and of images near them (retrieval-augmented diffusion)',
     load: async () => (await import('./knn2img')).knn2img,

@@ -141,6 +141,16 @@ function describeCheckpoint(summary: CheckpointSummary, stats: boolean, paint: P
   if (summary.lrSchedulers > 0) lines.push(row(paint, 'lr schedulers', String(summary.lrSchedulers)));
   if (summary.otherKeys.length > 0) lines.push(row(paint, 'also holds', summary.otherKeys.join(', ')));
   if (summary.skippedClasses.length > 0) lines.push(row(paint, 'skipped', summary.skippedClasses.join(', ')));
+  if (summary.latents) {
+    const { std, images, scale_factor } = summary.latents;
+    lines.push(
+      row(
+        paint,
+        'latents',
+        `std ${std.toPrecision(5)} over ${images} images: scale_factor ${scale_factor.toPrecision(5)}`,
+      ),
+    );
+  }
   for (const [key, value] of Object.entries(summary.metadata)) lines.push(row(paint, 'metadata', `${key}: ${value}`));
   lines.push('');
   if (stats) lines.push(...tensors.map(([name, tensor]) => `${name}  ${describeTensor(tensor)}`));
