@@ -4,7 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installChromium, WHAT_TO_DO } from './chromium.mjs';
 import { ROOT } from './setup/index.mjs';
+
+// Without it the browser tests fail, and say why: better here, before everything else has run.
+if (!installChromium()) console.error(WHAT_TO_DO);
 
 const folder = mkdtempSync(join(tmpdir(), 'node-ldm-ci-'));
 const report = join(folder, 'jest.json');

@@ -131,6 +131,8 @@ export class Job {
         resolve();
       };
       const timer = setTimeout(done, ms);
+      // A server that is closed waits for nobody.
+      timer.unref();
       this.#wake.add(done);
     });
   }

@@ -65,6 +65,10 @@ export class Logs {
     };
   }
 
+  has(id: string): boolean {
+    return this.#runs().some((run) => run.id === id);
+  }
+
   /** When anything of it was written last; a number that changes when there is news. */
   modified(id: string): number {
     return modifiedAt(this.#run(id).root);

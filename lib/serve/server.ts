@@ -1,7 +1,7 @@
 /** `ldm serve`: the HTTP server. Work is done by jobs; routes only check, queue and answer. */
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { LdmError } from '../errors';
 import { Catalog, type CatalogOptions } from './catalog';
@@ -107,7 +107,8 @@ function createApp(context: ServeContext, onError: (error: unknown) => void): Ho
     if (guarded.includes(route)) app.on(route.method, path, needToken(security.token));
     if (route.method === 'post') {
       const maxSize = route.form ? limits.uploadBytes : JSON_BYTES;
-      const refuse = () => {
+      const refuse = async (c: Context) => {
+        await discard(c.req.raw.body, 4 * maxSize);
         throw new HttpError(413, 'too_large', `Expected a body of at most ${maxSize} bytes.`);
       };
       app.on('post', path, bodyLimit({ maxSize, onError: refuse }));
@@ -135,6 +136,16 @@ function createApp(context: ServeContext, onError: (error: unknown) => void): Ho
     return answer(c.req.path, known);
   });
   return app;
+}
+
+/** Reads what still comes, within reason: a client that is sending hears the answer only afterwards. */
+async function discard(body: ReadableStream<Uint8Array> | null, most: number): Promise<void> {
+  if (!body || body.locked) return;
+  let bytes = 0;
+  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > most) return;
+  }
 }
 
 function answer(path: string, error: HttpError): Response {

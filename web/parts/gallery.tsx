@@ -104,7 +104,6 @@ function Lightbox({
     );
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog
       ref={dialog}
       class="lightbox"

@@ -64,12 +64,10 @@ export function drawSettings(request: Drawing, info: ModelInfo, limits: ServeLim
 
 function condition({ prompt = '', negativePrompt = '', label }: Drawing, info: ModelInfo): Partial<DrawSettings> {
   const takesTexts = info.kind === 'text' || info.kind === 'text-inpainting' || info.kind === 'text-upscaling';
+  if (label !== undefined && !info.classes) throw wrong('This model has no classes.', 'label');
   if (takesTexts) return { prompt, ...(negativePrompt && { negativePrompt }) };
   if (prompt || negativePrompt) throw wrong('This model takes no texts.', prompt ? 'prompt' : 'negativePrompt');
-  if (!info.classes) {
-    if (label !== undefined) throw wrong('This model has no classes.', 'label');
-    return {};
-  }
+  if (!info.classes) return {};
   const chosen = info.classes.find((c) => c.label === (label ?? 0));
   if (!chosen) throw wrong(`Expected a class from 0 to ${info.classes.length - 1} but received ${label}.`, 'label');
   return { label: chosen.label, className: chosen.name };

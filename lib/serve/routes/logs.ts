@@ -1,4 +1,5 @@
 /** Trainings: lists, curves, pictures, news. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { parse, type Route, type ServeContext } from '../context';
@@ -57,8 +58,9 @@ export function logRoutes({ logs }: ServeContext): Route[] {
         const { log } = parse(which, c.req.query());
         let last = logs.modified(log);
         return streamSSE(c, async (stream) => {
-          while (!stream.aborted) {
-            await stream.sleep(LOOK_MS);
+          for (;;) {
+            await sleep(LOOK_MS, undefined, { ref: false });
+            if (stream.aborted || stream.closed || !logs.has(log)) return;
             const now = logs.modified(log);
             if (now !== last) await stream.writeSSE({ event: 'changed', data: String(now) });
             else await stream.write(': \n\n');
