@@ -5,6 +5,9 @@
 
 #include <limits>
 
+#include "blockwise_attention.h"
+#include "policy.h"
+
 namespace ldm {
 
 double largestFinite(at::ScalarType type) {
@@ -39,6 +42,10 @@ bool plainFormula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                      const at::Tensor& keyMask) {
+  if (!keyMask.defined()) {
+    const FastScope fast({q, k, v});
+    if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
+  }
   if (!keyMask.defined() && !plainFormula(q, k, v))
     return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
   at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * scale;

@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -21,33 +20,18 @@ constexpr int64_t kRows = 64;
 /// Elements that are worth a thread.
 constexpr int64_t kGrain = 16384;
 
-/// exp(x) after Cephes: reduced to |r| <= ln 2 / 2, a polynomial of degree 6 there, relative error below 2e-7.
-LDM_INLINE float exponential(float x) {
-  x = x < -87.f ? -87.f : x;
-  x = x > 88.f ? 88.f : x;
-  const float n = std::floor(x * 1.44269504f + 0.5f);
-  const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.f;
-  return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-}
-
 LDM_INLINE float activate(float v, bool silu) { return silu ? v / (1.f + exponential(-v)) : v; }
 
 /// Sums over rows [begin, end) of x[rows][C] - shift: `sums` has C totals, then C totals of squares.
-LDM_SIMD void sumRows(const float* x, const float* shift, double* sums, float* partial, int64_t channels, int64_t begin,
-                      int64_t end) {
+template <class T>
+LDM_INLINE void addRows(const T* x, const float* shift, double* sums, float* partial, int64_t channels, int64_t begin,
+                        int64_t end) {
   for (int64_t from = begin; from < end; from += kRows) {
     std::memset(partial, 0, static_cast<size_t>(2 * channels) * sizeof(float));
     for (int64_t row = from; row < std::min(end, from + kRows); ++row) {
-      const float* values = x + row * channels;
+      const T* values = x + row * channels;
       for (int64_t c = 0; c < channels; ++c) {
-        const float v = values[c] - shift[c];
+        const float v = widen(values[c]) - shift[c];
         partial[c] += v;
         partial[channels + c] += v * v;
       }
@@ -55,17 +39,34 @@ LDM_SIMD void sumRows(const float* x, const float* shift, double* sums, float* p
     for (int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[c];
   }
 }
+LDM_SIMD void sumRows(const float* x, const float* shift, double* sums, float* partial, int64_t channels, int64_t begin,
+                      int64_t end) {
+  addRows(x, shift, sums, partial, channels, begin, end);
+}
+LDM_SIMD void sumRows(const Bf16Bits* x, const float* shift, double* sums, float* partial, int64_t channels,
+                      int64_t begin, int64_t end) {
+  addRows(x, shift, sums, partial, channels, begin, end);
+}
 
-LDM_SIMD void scaleRows(const float* x, float* y, const float* scale, const float* offset, int64_t channels, bool silu,
+template <class T>
+LDM_INLINE void mapRows(const T* x, T* y, const float* scale, const float* offset, int64_t channels, bool silu,
                         int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
-    const float* from = x + row * channels;
-    float* to = y + row * channels;
+    const T* from = x + row * channels;
+    T* to = y + row * channels;
     if (silu)
-      for (int64_t c = 0; c < channels; ++c) to[c] = activate(from[c] * scale[c] + offset[c], true);
+      for (int64_t c = 0; c < channels; ++c) to[c] = narrow<T>(activate(widen(from[c]) * scale[c] + offset[c], true));
     else
-      for (int64_t c = 0; c < channels; ++c) to[c] = from[c] * scale[c] + offset[c];
+      for (int64_t c = 0; c < channels; ++c) to[c] = narrow<T>(widen(from[c]) * scale[c] + offset[c]);
   }
+}
+LDM_SIMD void scaleRows(const float* x, float* y, const float* scale, const float* offset, int64_t channels, bool silu,
+                        int64_t begin, int64_t end) {
+  mapRows(x, y, scale, offset, channels, silu, begin, end);
+}
+LDM_SIMD void scaleRows(const Bf16Bits* x, Bf16Bits* y, const float* scale, const float* offset, int64_t channels,
+                        bool silu, int64_t begin, int64_t end) {
+  mapRows(x, y, scale, offset, channels, silu, begin, end);
 }
 
 /// The same for a span of values that share their shift.
@@ -111,50 +112,61 @@ void groupCoefficients(double total, double squares, double count, double shift,
   }
 }
 
-void channelsLast(const float* x, float* y, int64_t batch, int64_t rows, int64_t channels, int64_t groups, double eps,
-                  const float* weight, const float* bias, bool silu) {
-  const int64_t width = channels / groups, grain = std::max<int64_t>(1, kGrain / channels);
+/// What is to be done; `weight` and `bias` are those of sample n at n * step.
+struct Task {
+  int64_t batch, rows, channels, groups;
+  double eps;
+  const float *weight, *bias;
+  int64_t step;
+  bool silu;
+};
+
+template <class T>
+void channelsLast(const T* x, T* y, const Task& task) {
+  const int64_t channels = task.channels, rows = task.rows, width = channels / task.groups;
+  const int64_t grain = std::max<int64_t>(1, kGrain / channels);
   std::vector<float> shift(channels), scale(channels), offset(channels);
   const int64_t threads = at::get_num_threads();
   std::vector<double> sums(static_cast<size_t>(threads * 2 * channels));
-  for (int64_t n = 0; n < batch; ++n) {
-    const float* xn = x + n * rows * channels;
-    for (int64_t c = 0; c < channels; ++c) shift[c] = xn[c / width * width];
+  for (int64_t n = 0; n < task.batch; ++n) {
+    const T* xn = x + n * rows * channels;
+    const float *weight = task.weight + n * task.step, *bias = task.bias + n * task.step;
+    for (int64_t c = 0; c < channels; ++c) shift[c] = widen(xn[c / width * width]);
     std::fill(sums.begin(), sums.end(), 0.0);
     at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
       std::vector<float> partial(static_cast<size_t>(2 * channels));
       sumRows(xn, shift.data(), sums.data() + at::get_thread_num() * 2 * channels, partial.data(), channels, begin,
               end);
     });
-    for (int64_t g = 0; g < groups; ++g) {
+    for (int64_t g = 0; g < task.groups; ++g) {
       double total = 0, squares = 0;
       for (int64_t t = 0; t < threads; ++t)
         for (int64_t c = g * width; c < (g + 1) * width; ++c) {
           total += sums[t * 2 * channels + c];
           squares += sums[t * 2 * channels + channels + c];
         }
-      groupCoefficients(total, squares, static_cast<double>(rows * width), shift[g * width], eps, weight + g * width,
-                        bias + g * width, scale.data() + g * width, offset.data() + g * width, width);
+      groupCoefficients(total, squares, static_cast<double>(rows * width), shift[g * width], task.eps,
+                        weight + g * width, bias + g * width, scale.data() + g * width, offset.data() + g * width,
+                        width);
     }
     at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
-      scaleRows(xn, y + n * rows * channels, scale.data(), offset.data(), channels, silu, begin, end);
+      scaleRows(xn, y + n * rows * channels, scale.data(), offset.data(), channels, task.silu, begin, end);
     });
   }
 }
 
-void contiguous(const float* x, float* y, int64_t batch, int64_t rows, int64_t channels, int64_t groups, double eps,
-                const float* weight, const float* bias, bool silu) {
-  const int64_t width = channels / groups;
-  at::parallel_for(0, batch * groups, 1, [&](int64_t begin, int64_t end) {
+void contiguous(const float* x, float* y, const Task& task) {
+  const int64_t rows = task.rows, groups = task.groups, width = task.channels / groups;
+  at::parallel_for(0, task.batch * groups, 1, [&](int64_t begin, int64_t end) {
     std::vector<float> scale(width), offset(width);
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t g = i % groups, at = i * width * rows;
+      const int64_t own = i / groups * task.step + i % groups * width, at = i * width * rows;
       double total = 0, squares = 0;
       sumSpan(x + at, x[at], width * rows, total, squares);
-      groupCoefficients(total, squares, static_cast<double>(rows * width), x[at], eps, weight + g * width,
-                        bias + g * width, scale.data(), offset.data(), width);
+      groupCoefficients(total, squares, static_cast<double>(rows * width), x[at], task.eps, task.weight + own,
+                        task.bias + own, scale.data(), offset.data(), width);
       for (int64_t c = 0; c < width; ++c)
-        scaleSpan(x + at + c * rows, y + at + c * rows, scale[c], offset[c], silu, rows);
+        scaleSpan(x + at + c * rows, y + at + c * rows, scale[c], offset[c], task.silu, rows);
     }
   });
 }
@@ -166,16 +178,31 @@ bool isChannelsLast(const at::Tensor& x) {
 }  // namespace
 
 bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return fastKernels({x, weight, bias}) && (x.is_contiguous() || isChannelsLast(x));
+  if (isChannelsLast(x))
+    return (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && FastScope({x, weight, bias});
+  return x.scalar_type() == at::kFloat && x.is_contiguous() && FastScope({x, weight, bias});
 }
 
 at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
                      bool silu) {
   at::Tensor y = at::empty_like(x);
-  const int64_t batch = x.size(0), channels = x.size(1), rows = x.numel() / (batch * channels);
-  const auto run = isChannelsLast(x) ? channelsLast : contiguous;
-  run(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), batch, rows, channels, groups, eps,
-      weight.contiguous().const_data_ptr<float>(), bias.contiguous().const_data_ptr<float>(), silu);
+  const at::Tensor w = weight.to(at::kFloat).contiguous(), b = bias.to(at::kFloat).contiguous();
+  const int64_t batch = x.size(0), channels = x.size(1);
+  const Task task{.batch = batch,
+                  .rows = x.numel() / (batch * channels),
+                  .channels = channels,
+                  .groups = groups,
+                  .eps = eps,
+                  .weight = w.const_data_ptr<float>(),
+                  .bias = b.const_data_ptr<float>(),
+                  .step = weight.dim() == 2 ? channels : 0,
+                  .silu = silu};
+  if (x.scalar_type() == at::kBFloat16)
+    channelsLast(static_cast<const Bf16Bits*>(x.const_data_ptr()), static_cast<Bf16Bits*>(y.mutable_data_ptr()), task);
+  else if (isChannelsLast(x))
+    channelsLast(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), task);
+  else
+    contiguous(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), task);
   return y;
 }
 

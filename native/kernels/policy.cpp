@@ -1,5 +1,6 @@
 #include "policy.h"
 
+#include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
@@ -8,21 +9,44 @@
 namespace ldm {
 
 namespace {
+
 std::atomic<KernelPolicy> policy{KernelPolicy::Fast};
+
+bool autocasting() {
+  return at::autocast::is_autocast_enabled(at::kCPU) &&
+         !c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::AutocastCPU);
 }
+
+/// The number format that a network computes in when it is given `type`.
+std::optional<at::ScalarType> fastType(at::ScalarType type) {
+  if (autocasting()) {
+    const bool fits = at::autocast::get_autocast_dtype(at::kCPU) == at::kBFloat16 && type != at::kDouble;
+    return fits ? std::optional(at::kBFloat16) : std::nullopt;
+  }
+  return type == at::kFloat || type == at::kBFloat16 ? std::optional(type) : std::nullopt;
+}
+
+}  // namespace
 
 KernelPolicy kernelPolicy() { return policy.load(std::memory_order_relaxed); }
 void setKernelPolicy(KernelPolicy value) { policy.store(value, std::memory_order_relaxed); }
 
-bool fastKernels(std::initializer_list<at::Tensor> tensors) {
-  if (kernelPolicy() != KernelPolicy::Fast || at::autocast::is_autocast_enabled(at::kCPU)) return false;
+FastScope::FastScope(std::initializer_list<at::Tensor> tensors) {
+  if (kernelPolicy() != KernelPolicy::Fast) return;
   for (const at::Tensor& t : tensors) {
     if (!t.defined()) continue;
-    if (!t.device().is_cpu() || t.scalar_type() != at::kFloat || t.layout() != at::kStrided || t.numel() == 0)
-      return false;
-    if (at::GradMode::is_enabled() && t.requires_grad()) return false;
+    if (!t.device().is_cpu() || !t.is_floating_point() || t.layout() != at::kStrided || t.numel() == 0) return;
+    if (at::GradMode::is_enabled() && t.requires_grad()) return;
   }
-  return true;
+  type_ = fastType(tensors.begin()->scalar_type());
+  if (type_) noAutocast_.emplace();
+}
+
+at::Tensor FastScope::take(const at::Tensor& tensor) const { return tensor.to(*type_); }
+
+at::Tensor inFastLayout(const at::Tensor& image) {
+  const bool served = image.dim() == 4 && !at::GradMode::is_enabled() && FastScope({image});
+  return served ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
 }
 
 }  // namespace ldm

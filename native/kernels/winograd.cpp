@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "linear.h"
 #include "simd.h"
 #include "workspace.h"
 
@@ -151,20 +151,10 @@ LDM_SIMD void transformOutputs(const std::array<const float*, kPlanes>& m, int64
   }
 }
 
-/// x [T, C] times weight [O, C]^T by oneDNN, which on some processors is twice as fast as the BLAS behind at::linear.
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight) {
-  using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
-                               c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
-  static const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-  if (!op || !at::globalContext().userEnabledMkldnn()) return at::linear(x, weight);
-  return op->typed<Signature>().call(x, weight, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(),
-                                     std::string_view());
-}
-
 }  // namespace
 
 bool winogradSuits(const at::Tensor& x, const at::Tensor& weight) {
-  if (x.dim() != 4 || weight.dim() != 4 || weight.size(2) != 3 || weight.size(3) != 3) return false;
+  if (x.scalar_type() != at::kFloat || weight.size(2) != 3 || weight.size(3) != 3) return false;
   const int64_t in = weight.size(1), out = weight.size(0), pixels = x.size(0) * x.size(2) * x.size(3);
   if (in % kLanes || out % kLanes || in < 64 || out < 64) return false;
   // The filters are transformed at each call: that has to be little beside the products.
@@ -204,7 +194,7 @@ at::Tensor winogradConv3x3(const at::Tensor& input, const at::Tensor& weight, co
       std::vector<at::Tensor> products;
       std::array<const float*, kPlanes> m;
       for (int64_t p = 0; p < kPlanes; ++p) {
-        products.push_back(product(plane(v, p, count), plane(u, p, outs)));
+        products.push_back(matrixProduct(plane(v, p, count), plane(u, p, outs)));
         m[p] = products.back().const_data_ptr<float>();
       }
       at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {

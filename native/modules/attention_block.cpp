@@ -9,15 +9,14 @@
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../kernels/attention.h"
+#include "../kernels/linear.h"
 
 namespace ldm::unet {
 
 namespace {
 
 /// A 1-d convolution with kernel 1 over [b, n, channels]. libtorch's conv1d has no fast path for that shape.
-at::Tensor pointwise(const Conv& conv, const at::Tensor& x) {
-  return at::linear(x, widened(conv.weight, x).squeeze(-1), conv.bias);
-}
+at::Tensor pointwise(const Conv& conv, const at::Tensor& x) { return linear(x, conv.weight.squeeze(-1), conv.bias); }
 
 std::shared_ptr<Conv> pointwiseConv(int64_t in, int64_t out) {
   return std::make_shared<Conv>(in, out, 1, ConvOptions{.dims = 1});
@@ -66,7 +65,7 @@ at::Tensor AttentionBlock::forward(const at::Tensor& x) {
 }
 
 at::Tensor AttentionBlock::compute(const at::Tensor& x) {
-  const at::Tensor sequence = norm_->forward(x.flatten(2)).transpose(1, 2);
+  const at::Tensor sequence = norm_->forward(x).flatten(2).transpose(1, 2);
   const at::Tensor h = pointwise(*projOut_, qkvAttention(pointwise(*qkv_, sequence), heads_, order_));
   return x + h.transpose(1, 2).reshape_as(x);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "../core/registry.h"
+#include "../kernels/policy.h"
 
 namespace ldm {
 
@@ -68,7 +69,7 @@ Encoder::Encoder(const Value& ddconfig) {
 }
 
 at::Tensor Encoder::forward(const at::Tensor& x) {
-  at::Tensor h = convIn_->forward(x);
+  at::Tensor h = convIn_->forward(inFastLayout(x));
   for (const auto& level : *down_) h = level->forward(h);
   h = mid_->forward(h);
   return convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));
@@ -106,7 +107,7 @@ Decoder::Decoder(const Value& ddconfig)
 }
 
 at::Tensor Decoder::forward(const at::Tensor& z) {
-  at::Tensor h = mid_->forward(convIn_->forward(z));
+  at::Tensor h = mid_->forward(convIn_->forward(inFastLayout(z)));
   for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].forward(h);
   if (givePreEnd_) return h;
   h = convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));

@@ -7,6 +7,7 @@
 
 #include "../core/random.h"
 #include "../core/registry.h"
+#include "../kernels/attention.h"
 
 namespace ldm::autoencoder {
 
@@ -90,6 +91,12 @@ at::Tensor AttnBlock::forward(const at::Tensor& x) {
   const int64_t b = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
   at::Tensor normed = norm_->forward(x);
   at::Tensor q = q_->forward(normed), k = k_->forward(normed), v = v_->forward(normed);
+  if (!at::GradMode::is_enabled()) {
+    // the same without ever holding all h w by h w weights
+    const auto tokens = [&](const at::Tensor& t) { return t.flatten(2).transpose(1, 2).unsqueeze(1); };
+    const at::Tensor out = attention(tokens(q), tokens(k), tokens(v), std::pow(static_cast<double>(c), -0.5));
+    return x + projOut_->forward(out.squeeze(1).transpose(1, 2).unflatten(2, {h, w}));
+  }
   q = q.reshape({b, c, h * w}).permute({0, 2, 1});
   k = k.reshape({b, c, h * w});
   v = v.reshape({b, c, h * w});

@@ -10,6 +10,7 @@
 #include "../core/registry.h"
 #include "../kernels/conv2d.h"
 #include "../kernels/group_norm.h"
+#include "../kernels/linear.h"
 
 namespace ldm {
 
@@ -40,15 +41,15 @@ Conv::Conv(int64_t in, int64_t out, int64_t kernel, ConvOptions options) : optio
   }
 }
 at::Tensor Conv::forward(const at::Tensor& x) {
-  const at::Tensor w = widened(weight, x);
   switch (options_.dims) {
     case 1:
-      return at::conv1d(x, w, bias, options_.stride, options_.padding);
+      return at::conv1d(x, widened(weight, x), bias, options_.stride, options_.padding);
     case 2:
-      return conv2d(x, w, bias, options_.stride, options_.padding);
+      return conv2d(x, weight, bias, options_.stride, options_.padding);
     default: {
       const int64_t stride = options_.stride;
-      return at::conv3d(x, w, bias, {options_.strideDepth ? stride : 1, stride, stride}, options_.padding);
+      return at::conv3d(x, widened(weight, x), bias, {options_.strideDepth ? stride : 1, stride, stride},
+                        options_.padding);
     }
   }
 }
@@ -77,7 +78,7 @@ Linear::Linear(int64_t in, int64_t out, bool withBias) {
     initBias(bias, weight);
   }
 }
-at::Tensor Linear::forward(const at::Tensor& x) { return at::linear(x, widened(weight, x), bias); }
+at::Tensor Linear::forward(const at::Tensor& x) { return linear(x, weight, bias); }
 std::shared_ptr<Linear> Linear::zeroed() {
   initConstant(weight, 0);
   if (bias.defined()) initConstant(bias, 0);
@@ -95,6 +96,13 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps, bool float32)
 at::Tensor GroupNorm::forwardSilu(const at::Tensor& x, at::Tensor (*activation)(const at::Tensor&)) {
   if (groupNormSuits(x, weight, bias)) return groupNorm(x, groups_, weight, bias, eps_, /*silu=*/true);
   return activation(forward(x));
+}
+at::Tensor GroupNorm::forwardModulatedSilu(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) {
+  if (groupNormSuits(x, weight, bias) && !scale.requires_grad() && !shift.requires_grad()) {
+    const at::Tensor factor = scale.flatten(1).to(at::kFloat) + 1;
+    return groupNorm(x, groups_, weight * factor, at::addcmul(shift.flatten(1), bias, factor), eps_, /*silu=*/true);
+  }
+  return at::silu(forward(x) * (1 + scale) + shift);
 }
 at::Tensor GroupNorm::forward(const at::Tensor& x) {
   if (groupNormSuits(x, weight, bias)) return groupNorm(x, groups_, weight, bias, eps_, /*silu=*/false);

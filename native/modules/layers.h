@@ -79,6 +79,8 @@ class GroupNorm : public Layer {
   at::Tensor forward(const at::Tensor& x) override;
   /// activation(forward(x)), where the activation is x * sigmoid(x): in one go where the fast path allows it.
   at::Tensor forwardSilu(const at::Tensor& x, at::Tensor (*activation)(const at::Tensor&));
+  /// silu(forward(x) * (1 + scale) + shift) for scale and shift [n, channels, 1, ...], in one go likewise.
+  at::Tensor forwardModulatedSilu(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift);
 
   at::Tensor weight, bias;
 

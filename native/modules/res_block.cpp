@@ -84,7 +84,7 @@ at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
   while (condition.dim() < h.dim()) condition = condition.unsqueeze(-1);
   if (scaleShiftNorm_) {
     const auto scaleAndShift = condition.chunk(2, 1);
-    h = at::silu(outNorm_->forward(h) * (1 + scaleAndShift[0]) + scaleAndShift[1]);
+    h = outNorm_->forwardModulatedSilu(h, scaleAndShift[0], scaleAndShift[1]);
   } else {
     h = outNorm_->forwardSilu(h + condition, at::silu);
   }

@@ -65,7 +65,7 @@ at::Tensor SpatialTransformer::forward(const at::Tensor& x, const at::Tensor& co
     invalid("SpatialTransformer needs images of shape [n, c, h, w], but received " + Value(x).describe());
   const auto sequence = [](const at::Tensor& image) { return image.flatten(2).transpose(1, 2).contiguous(); };
   const auto image = [&x](const at::Tensor& h) {
-    return h.transpose(1, 2).unflatten(2, {x.size(2), x.size(3)}).contiguous();
+    return h.transpose(1, 2).unflatten(2, {x.size(2), x.size(3)}).contiguous(x.suggest_memory_format());
   };
   at::Tensor h = norm_->forward(x);
   h = useLinear_ ? projIn_->forward(sequence(h)) : sequence(projIn_->forward(h));

@@ -8,6 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "../core/registry.h"
+#include "../kernels/policy.h"
 #include "timestep_embedding.h"
 #include "unet_builder.h"
 
@@ -126,7 +127,7 @@ at::Tensor UNetModel::forward(const at::Tensor& x, const at::Tensor& timesteps, 
   at::Tensor emb = timeEmbed_->forward(timestepEmbedding(timesteps, modelChannels_).to(type));
   if (y.defined()) emb = emb + labelEmbedding(y, x.size(0), type);
 
-  at::Tensor h = x.to(type);
+  at::Tensor h = inFastLayout(x.to(type));
   std::vector<at::Tensor> skips;
   for (const auto& block : *inputBlocks_) {
     h = block->forward(h, emb, context);

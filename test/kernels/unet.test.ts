@@ -1,0 +1,66 @@
+/** The fast paths that serve a U-Net: products, blockwise attention, convolutions over few pixels, modulated norms. */
+import { Generator, noGrad, setKernelPolicy, Tensor, UNetModel } from '../../lib';
+
+const PLAIN = {
+  image_size: 16,
+  in_channels: 4,
+  out_channels: 4,
+  model_channels: 64,
+  attention_resolutions: [1, 2],
+  num_res_blocks: 1,
+  channel_mult: [1, 2],
+  num_heads: 4,
+};
+const KINDS = {
+  'scale-shift norms, resampling residual blocks': {
+    ...PLAIN,
+    use_scale_shift_norm: true,
+    resblock_updown: true,
+  },
+  transformers: {
+    ...PLAIN,
+    use_spatial_transformer: true,
+    transformer_depth: 1,
+    context_dim: 24,
+    legacy: false,
+  },
+};
+
+afterEach(() => setKernelPolicy('fast'));
+
+/** A U-Net whose last layers are not zero, as they are when it is new. */
+async function created(params: (typeof KINDS)[keyof typeof KINDS]): Promise<UNetModel> {
+  const random = new Generator(5);
+  const model = await UNetModel.create(params as never, { random });
+  await model.eval();
+  const state = await model.stateDict();
+  for (const [name, tensor] of state)
+    if (/out_layers\.3|proj_out|^out\.2/.test(name)) state.set(name, Tensor.randn(tensor.shape, { random }).mul(0.05));
+  await model.loadStateDict(state);
+  return model;
+}
+
+// 10x6: images that no block size divides; the rows of the scores of attention end within a vector.
+test.each(Object.entries(KINDS))('fast and exact agree to 2e-5 of the largest value: %s', async (_, params) => {
+  const model = await created(params);
+  const random = new Generator(6);
+  for (const [batch, height, width] of [
+    [1, 16, 16],
+    [3, 10, 6],
+  ]) {
+    using x = Tensor.randn([batch, 4, height, width], { random });
+    using t = Tensor.full([batch], 300);
+    const context = 'context_dim' in params ? Tensor.randn([batch, 5, 24], { random }) : undefined;
+    const run = async () => (await (await noGrad(() => model.forward(x, t, { context }))).data()) as Float32Array;
+    setKernelPolicy('exact');
+    const exact = await run();
+    setKernelPolicy('fast');
+    const fast = await run();
+    const largest = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+    const error = exact.reduce((m, v, i) => Math.max(m, Math.abs(v - fast[i])), 0);
+    expect(largest).toBeGreaterThan(0.1);
+    expect(error).toBeLessThan(2e-5 * largest);
+    expect(error).toBeGreaterThan(0);
+  }
+  model.dispose();
+});
