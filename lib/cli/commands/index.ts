@@ -89,6 +89,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./degrade')).degrade,
   },
   {
+    name: 'plot',
+    summary: 'draw noise schedules, loss functions, the losses of a training, and what a model does to a picture',
+    load: async () => (await import('./plot')).plot,
+  },
+  {
     name: 'convert',
     summary: 'convert between checkpoints, safetensors and diffusers folders',
     load: async () => (await import('./convert')).convert,
