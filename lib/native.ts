@@ -5,6 +5,7 @@
  * `[sync]` functions return at once and only queue work; `[async]` ones settle when the executor thread of the device
  * has done the job. Every function throws or rejects with an {@link LdmError}.
  */
+import { LdmError } from './errors';
 import { loadAddon } from './native-loader';
 
 /** Element types. bfloat16 and float16 data cross as Uint16Array (raw bits). */
@@ -231,9 +232,20 @@ let loaded: Native | undefined;
 /** The addon, loaded at first use. Throws `ERR_NATIVE_LOAD` with what was found and what to do. */
 export function native(): Native {
   if (!loaded) {
+    const fast = fastKernelsWanted();
     loaded = loadAddon() as Native;
     // Set once for the process, before there is a job: whoever wants to compare need not change a program.
-    if (process.env.LDM_KERNELS === 'exact') loaded.setFastKernels(false);
+    if (!fast) loaded.setFastKernels(false);
   }
   return loaded;
+}
+
+/** What the environment variable `LDM_KERNELS` says. @throws LdmError ERR_INVALID_ARGUMENT for another word */
+function fastKernelsWanted(): boolean {
+  const policy = process.env.LDM_KERNELS || 'fast';
+  if (policy === 'exact' || policy === 'fast') return policy === 'fast';
+  throw new LdmError(
+    'ERR_INVALID_ARGUMENT',
+    `LDM_KERNELS: expected 'exact' or 'fast' but found '${policy}'. Correct it or unset it.`,
+  );
 }

@@ -10,6 +10,7 @@ import { interruptible } from './interrupt';
 import { latentModel, type ModelFlags, openZooModel, withWeights } from './model-options';
 import { savePicture, takePictures } from './picture-files';
 import { Progress } from './progress';
+import { integerFrom, numberWithin } from './values';
 
 /** What a command does with each file. */
 export interface FileWork<Inputs extends Readonly<Record<string, Tensor>>> {
@@ -29,6 +30,23 @@ export interface FileWork<Inputs extends Readonly<Record<string, Tensor>>> {
   files(i: number): string[];
   /** Kept in the pictures and printed with --json. */
   settings: Readonly<Record<string, unknown>>;
+}
+
+/** Flags of {@link addFileOptions}. */
+export interface FileFlags extends ModelFlags {
+  outdir: string;
+  number: number;
+  steps: number;
+  eta: number;
+}
+
+/** Adds the options of commands that draw pictures of maps or layouts with DDIM. @param source such as 'map' */
+export function addFileOptions(command: Command, source: string, { outdir, eta }: { outdir: string; eta: number }) {
+  return command
+    .option('--outdir <dir>', `folder for the results, which keep the names of the ${source}s`, outdir)
+    .option('-n, --number <n>', `pictures of each ${source}`, integerFrom(1), 1)
+    .option('-c, --steps <n>', 'DDIM steps', integerFrom(1), 200)
+    .option('-e, --eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), eta);
 }
 
 /** Opens the model and works through the files. */

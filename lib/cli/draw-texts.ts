@@ -6,13 +6,13 @@ import { LdmError } from '../errors';
 import type { Pictures } from '../pictures/picture';
 import type { RunOptions } from '../sampling';
 import type { Tensor } from '../tensor';
+import { addDrawingOptions, NO_DEFAULT, PROMPT, ROWS, told } from './drawing-options';
 import { UsageError } from './errors';
 import type { OpenedModel } from './model-options';
 import type { Output } from './output';
 import { fileNameOf, nextNumber, saveGrid, savePicture, takePictures } from './picture-files';
 import { Progress } from './progress';
 import { type ScriptDefaults, scriptDefaultsOf } from './text-to-image-defaults';
-import { integerFrom, numberWithin } from './values';
 
 /** Flags of both commands. */
 export interface TextFlags {
@@ -41,21 +41,22 @@ export function addTextOptions(
   outdir: string,
   defaults: Record<'steps' | 'n_iter' | 'n_samples' | 'scale', string>,
 ) {
-  return command
-    .option('--prompt <text>', 'what to draw', 'a painting of a virus monster playing guitar')
-    .option('--negative_prompt <text>', 'what guidance leads away from', '')
-    .option('--from-file <file>', 'draw the texts of a file, one a line')
-    .option('--outdir <dir>', 'folder for the pictures', outdir)
-    .option('--skip_grid', 'write no grid of all pictures')
-    .option('--skip_save', 'write no single pictures')
-    .option('--ddim_steps <n>', `steps of the sampler (default: ${defaults.steps})`, integerFrom(1))
-    .option('--ddim_eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 0)
-    .option('--n_iter <n>', `how often (default: ${defaults.n_iter})`, integerFrom(1))
-    .option('--C <n>', "channels of the latent (the model's, or an error)", integerFrom(1))
-    .option('--f <n>', "factor of the first stage (the model's, or an error)", integerFrom(1))
-    .option('--n_samples <n>', `pictures of each text at a time (default: ${defaults.n_samples})`, integerFrom(1))
-    .option('--n_rows <n>', 'pictures in a row of the grid (default: n_samples)', integerFrom(0), 0)
-    .option('--scale <x>', `guidance, 1 is none (default: ${defaults.scale})`, numberWithin(0));
+  return addDrawingOptions(command, {
+    prompt: PROMPT,
+    negative_prompt: '',
+    'from-file': NO_DEFAULT,
+    outdir,
+    skip_grid: NO_DEFAULT,
+    skip_save: NO_DEFAULT,
+    ddim_steps: told(defaults.steps),
+    ddim_eta: 0,
+    n_iter: told(defaults.n_iter),
+    C: NO_DEFAULT,
+    f: NO_DEFAULT,
+    n_samples: told(defaults.n_samples),
+    n_rows: ROWS,
+    scale: told(defaults.scale),
+  });
 }
 
 /** The texts of `--from-file`, one a line; null without it. */

@@ -34,7 +34,7 @@ export interface DataLoaderOptions {
   preprocess?: Preprocess;
   /** What to do about an item that cannot be read: 'skip' (default) goes on without it, 'error' stops. */
   onBadFile?: 'skip' | 'error';
-  /** Called once for each item that cannot be read. */
+  /** Called once for each item that cannot be read, in the order of the epoch. */
   onSkip?: (name: string, error: Error, skipped: number) => void;
 }
 
@@ -94,8 +94,9 @@ export class DataLoader {
     for await (const item of this.#items(0, 0, false)) {
       count++;
       const sample = await this.#read(item, 0);
-      if (!(sample instanceof Error)) return;
-      last = sample;
+      if (!(sample instanceof Unreadable)) return;
+      this.#report(sample);
+      last = sample.reason;
       if (this.#options.onBadFile === 'error') throw stopped(last);
     }
     throw new LdmError(
@@ -115,7 +116,7 @@ export class DataLoader {
   async *batches(epoch: number, position = 0): AsyncGenerator<LoadedBatch> {
     const { shuffle, prefetch, dropLast, onBadFile } = this.#options;
     const items = this.#items(epoch, position, shuffle);
-    const ahead: Promise<Sample | Error>[] = [];
+    const ahead: Promise<Sample | Unreadable>[] = [];
     let exhausted = false;
     const fill = async () => {
       while (!exhausted && ahead.length < this.batchSize * (prefetch + 1)) {
@@ -138,8 +139,9 @@ export class DataLoader {
         await fill();
         const sample = await ahead.shift();
         if (sample === undefined) break;
-        if (sample instanceof Error) {
-          if (onBadFile === 'error') throw stopped(sample);
+        if (sample instanceof Unreadable) {
+          this.#report(sample);
+          if (onBadFile === 'error') throw stopped(sample.reason);
           continue;
         }
         samples.push(sample);
@@ -175,19 +177,31 @@ export class DataLoader {
     }
   }
 
-  /** An unreadable item is reported once and becomes its error; a promise that nobody awaits any more must not reject. */
-  async #read({ id, name, get }: Item, epoch: number): Promise<Sample | Error> {
-    const { seed, preprocess, onSkip } = this.#options;
+  /** A promise that nobody awaits any more must not reject. */
+  async #read({ id, name, get }: Item, epoch: number): Promise<Sample | Unreadable> {
+    const { seed, preprocess } = this.#options;
     try {
       return await get(new DataRandom(seed, epoch, id + 1), preprocess);
     } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      if (!this.#bad.has(name)) {
-        this.#bad.add(name);
-        onSkip?.(name, reason, this.#bad.size);
-      }
-      return reason;
+      return new Unreadable(name, error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Tells once of an unreadable item, when it is its turn: decoding ahead finds them in any order. */
+  #report({ name, reason }: Unreadable): void {
+    if (this.#bad.has(name)) return;
+    this.#bad.add(name);
+    this.#options.onSkip?.(name, reason, this.#bad.size);
+  }
+}
+
+/** What an item became that cannot be read. */
+class Unreadable {
+  readonly name: string;
+  readonly reason: Error;
+  constructor(name: string, reason: Error) {
+    this.name = name;
+    this.reason = reason;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The fast paths of native/kernels beside libtorch's own operators. */
 import { AutoencoderKL, Generator, noGrad, setKernelPolicy, Tensor } from '../../lib';
+import { runWithLib } from '../helpers/child';
 
 /** Wide enough for Winograd's algorithm at both resolutions. */
 const PARAMS = {
@@ -63,4 +64,15 @@ test('not-a-number spreads through the fast paths as through the exact ones', as
 
 test('another word than exact or fast is refused', () => {
   expect(() => setKernelPolicy('quick' as never)).toThrow("Expected 'exact' or 'fast' kernels but received 'quick'");
+});
+
+test.each([
+  ['exact', null],
+  ['Exact', "LDM_KERNELS: expected 'exact' or 'fast' but found 'Exact'. Correct it or unset it."],
+])('LDM_KERNELS=%j: %j', async (LDM_KERNELS, message) => {
+  const code = `const { native } = lib('native');
+    for (let i = 0; i < 2; i++) try { native().info(); console.log('ok'); } catch (error) { console.log(error.code, error.message); }`;
+  const { stdout } = await runWithLib(code, { LDM_KERNELS });
+  const line = message ? `ERR_INVALID_ARGUMENT ${message}` : 'ok';
+  expect(stdout).toBe(`${line}\n${line}\n`);
 });

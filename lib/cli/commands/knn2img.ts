@@ -7,10 +7,11 @@ import { loadClipTextEmbedder } from '../../models/clip-files';
 import { modelZoo } from '../../models/model-zoo';
 import type { Pictures } from '../../pictures/picture';
 import { type Neighbour, RetrievalDatabase } from '../../retrieval';
-import { retrievalToImage, trainedSize } from '../../sampling/pipelines';
+import { retrievalToImage } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
 import { type CommandDefinition, outputOf } from '../command';
 import { chunks, textsOf } from '../draw-texts';
+import { addDrawingOptions, NO_DEFAULT, OF_MODEL, PROMPT, ROWS, samplerOf, sizeOf } from '../drawing-options';
 import { UsageError } from '../errors';
 import { interruptible } from '../interrupt';
 import {
@@ -24,7 +25,7 @@ import {
 import type { Output } from '../output';
 import { nextNumber, saveGrid, savePicture, takePictures } from '../picture-files';
 import { Progress } from '../progress';
-import { integerFrom, numberWithin } from '../values';
+import { integerFrom } from '../values';
 
 interface Knn2ImgFlags extends ModelFlags {
   prompt: string;
@@ -52,21 +53,22 @@ const ZOO = modelZoo.rdm768x768;
 
 export const knn2img: CommandDefinition = {
   configure(command: Command) {
-    command
-      .option('--prompt <text>', 'what to draw', 'a painting of a virus monster playing guitar')
-      .option('--from-file <file>', 'draw the texts of a file, one a line')
-      .option('--outdir <dir>', 'folder for the pictures', 'outputs/txt2img-samples')
-      .option('--skip_grid', 'write no grids')
-      .option('--ddim_steps <n>', 'steps of the sampler', integerFrom(1), 50)
-      .option('--n_repeat <n>', "how often the text's embedding is repeated", integerFrom(1), 1)
-      .option('--plms', 'sample with PLMS')
-      .option('--ddim_eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 0)
-      .option('--n_iter <n>', 'how often', integerFrom(1), 1)
-      .option('--H <pixels>', "height (default: the model's)", integerFrom(1))
-      .option('--W <pixels>', "width (default: the model's)", integerFrom(1))
-      .option('--n_samples <n>', 'pictures of each text at a time', integerFrom(1), 3)
-      .option('--n_rows <n>', 'pictures in a row of the grid (default: n_samples)', integerFrom(0), 0)
-      .option('--scale <x>', 'guidance, 1 is none', numberWithin(0), 5)
+    addDrawingOptions(command, {
+      prompt: PROMPT,
+      'from-file': NO_DEFAULT,
+      outdir: 'outputs/txt2img-samples',
+      skip_grid: NO_DEFAULT,
+      ddim_steps: 50,
+      n_repeat: 1,
+      plms: NO_DEFAULT,
+      ddim_eta: 0,
+      n_iter: 1,
+      H: OF_MODEL,
+      W: OF_MODEL,
+      n_samples: 3,
+      n_rows: ROWS,
+      scale: 5,
+    })
       .option('--use_neighbors', 'condition on the nearest images of the database, too')
       .option('--knn <n>', 'how many of them', integerFrom(1), 10)
       .option(
@@ -80,8 +82,7 @@ export const knn2img: CommandDefinition = {
       );
     addModelOptions(command, ZOO).action(async (flags: Knn2ImgFlags) => {
       const output = outputOf(command);
-      if (flags.plms && flags.ddim_eta !== 0)
-        throw new UsageError(`PLMS is deterministic: leave --ddim_eta at 0 (it is ${flags.ddim_eta}).`);
+      samplerOf(flags);
       const texts = textsOf(flags.fromFile);
       const batches = texts ? chunks(texts, flags.n_samples) : [Array<string>(flags.n_samples).fill(flags.prompt)];
       await interruptible(async (signal) => {
@@ -159,9 +160,8 @@ async function draw(
   output: Output,
 ): Promise<Drawn> {
   const model = latentModel(opened);
-  const trained = trainedSize(model);
-  const size = { height: flags.H ?? trained.height, width: flags.W ?? trained.width };
-  const sampler = flags.plms ? 'plms' : 'ddim';
+  const size = sizeOf(model, flags);
+  const sampler = samplerOf(flags);
   const settings = {
     checkpoint: opened.checkpoint,
     global_step: opened.globalStep,

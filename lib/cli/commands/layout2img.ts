@@ -5,23 +5,18 @@ import type { Command } from 'commander';
 import type { ResolvedNode } from '../../config';
 import { layoutBuilder, layoutTokens, openImagesLayoutClasses, readLayout } from '../../data/objects/layout-file';
 import { LdmError } from '../../errors';
-import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { modelZoo } from '../../models/model-zoo';
 import { layoutPictures } from '../../pictures/layout-pictures';
-import { isLayoutModel, latentShape, layoutToImage, trainedSize } from '../../sampling/pipelines';
+import { isLayoutModel, latentShape, layoutToImage } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
 import type { CommandDefinition } from '../command';
-import { drawFromFiles } from '../draw-from-files';
+import { addFileOptions, drawFromFiles, type FileFlags } from '../draw-from-files';
+import { addDrawingOptions, OF_MODEL, sizeOf } from '../drawing-options';
 import { UsageError } from '../errors';
-import { addModelOptions, type ModelFlags } from '../model-options';
+import { addModelOptions } from '../model-options';
 import { numberedPaths, outputPaths, savePicture, takePictures } from '../picture-files';
-import { integerFrom, numberWithin } from '../values';
 
-interface LayoutFlags extends ModelFlags {
-  outdir: string;
-  steps: number;
-  eta: number;
-  number: number;
+interface LayoutFlags extends FileFlags {
   H?: number;
   W?: number;
   classes?: string;
@@ -29,14 +24,9 @@ interface LayoutFlags extends ModelFlags {
 
 export const layout2img: CommandDefinition = {
   configure(command: Command) {
-    command
-      .argument('<layouts...>', 'JSON files such as [{"class": "Dog", "box": [0.1, 0.4, 0.35, 0.5]}]')
-      .option('--outdir <dir>', 'folder for the results, which keep the names of the layouts', 'outputs/layout2img')
-      .option('-n, --number <n>', 'pictures of each layout', integerFrom(1), 1)
-      .option('-c, --steps <n>', 'DDIM steps', integerFrom(1), 200)
-      .option('-e, --eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 0)
-      .option('--H <pixels>', "height (default: the model's)", integerFrom(1))
-      .option('--W <pixels>', "width (default: the model's)", integerFrom(1))
+    command.argument('<layouts...>', 'JSON files such as [{"class": "Dog", "box": [0.1, 0.4, 0.35, 0.5]}]');
+    addFileOptions(command, 'layout', { outdir: 'outputs/layout2img', eta: 0 });
+    addDrawingOptions(command, { H: OF_MODEL, W: OF_MODEL })
       .option('--classes <file>', "names of the model's classes, one a line (default: those of Open Images)")
       .addHelpText(
         'after',
@@ -81,11 +71,6 @@ export const layout2img: CommandDefinition = {
     );
   },
 };
-
-function sizeOf(model: LatentDiffusion, flags: LayoutFlags): { width: number; height: number } {
-  const trained = trainedSize(model);
-  return { width: flags.W ?? trained.width, height: flags.H ?? trained.height };
-}
 
 function linesOf(file: string): string[] {
   try {

@@ -4,29 +4,25 @@ import { readLabelMap } from '../../data/picture-tensors';
 import { modelZoo } from '../../models/model-zoo';
 import { labelCountOf, latentShape, segmentationToImage } from '../../sampling/pipelines';
 import type { CommandDefinition } from '../command';
-import { drawFromFiles } from '../draw-from-files';
+import { addFileOptions, drawFromFiles, type FileFlags } from '../draw-from-files';
 import { UsageError } from '../errors';
-import { addModelOptions, type ModelFlags } from '../model-options';
+import { addModelOptions } from '../model-options';
 import { numberedPaths, outputPaths } from '../picture-files';
-import { integerFrom, numberWithin } from '../values';
 
-interface SemanticFlags extends ModelFlags {
-  outdir: string;
-  steps: number;
-  eta: number;
-  number: number;
+interface SemanticFlags extends FileFlags {
   shift_segmentation?: boolean;
 }
 
 export const semantic: CommandDefinition = {
   configure(command: Command) {
-    command
-      .argument('<maps...>', "greyscale pictures whose levels are the labels (semantic_synthesis: COCO-Stuff's 182)")
-      .option('--outdir <dir>', 'folder for the results, which keep the names of the maps', 'outputs/semantic')
-      .option('-n, --number <n>', 'pictures of each map', integerFrom(1), 1)
-      .option('-c, --steps <n>', 'DDIM steps', integerFrom(1), 200)
-      .option('-e, --eta <x>', 'noise of DDIM, 0 to 1', numberWithin(0, 1), 1)
-      .option('--shift_segmentation', 'add 1 to each label, so that 255 (unlabelled) becomes 0');
+    command.argument(
+      '<maps...>',
+      "greyscale pictures whose levels are the labels (semantic_synthesis: COCO-Stuff's 182)",
+    );
+    addFileOptions(command, 'map', { outdir: 'outputs/semantic', eta: 1 }).option(
+      '--shift_segmentation',
+      'add 1 to each label, so that 255 (unlabelled) becomes 0',
+    );
     addModelOptions(command, modelZoo.semantic_synthesis256).action(async (maps: string[], flags: SemanticFlags) => {
       const { steps, eta } = flags;
       const files = outputPaths(flags.outdir, maps);

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { bundledModel } from '../../models/bundled-model';
 import { modelZoo } from '../../models/model-zoo';
-import { firstStageFactor, latentShape, textToImage, trainedSize } from '../../sampling/pipelines';
+import { firstStageFactor, latentShape, textToImage } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
 import { type CommandDefinition, outputOf } from '../command';
 import {
@@ -14,7 +14,7 @@ import {
   textsOf,
   wantedOf,
 } from '../draw-texts';
-import { UsageError } from '../errors';
+import { addDrawingOptions, NO_DEFAULT, OF_MODEL, samplerOf, sizeOf } from '../drawing-options';
 import { interruptible } from '../interrupt';
 import {
   addModelOptions,
@@ -25,7 +25,6 @@ import {
   withWeights,
 } from '../model-options';
 import { isStableDiffusion } from '../text-to-image-defaults';
-import { integerFrom } from '../values';
 
 interface Txt2ImgFlags extends ModelFlags, TextFlags {
   plms?: boolean;
@@ -41,15 +40,11 @@ export const txt2img: CommandDefinition = {
       n_iter: '1; Stable Diffusion: 2, or 3',
       n_samples: '4; Stable Diffusion: 3',
       scale: '5; Stable Diffusion: 7.5, or 9',
-    })
-      .option('--plms', 'sample with PLMS')
-      .option('--fixed_code', 'begin each batch with the same noise')
-      .option('--H <pixels>', "height (default: the model's)", integerFrom(1))
-      .option('--W <pixels>', "width (default: the model's)", integerFrom(1));
+    });
+    addDrawingOptions(command, { plms: NO_DEFAULT, fixed_code: NO_DEFAULT, H: OF_MODEL, W: OF_MODEL });
     addModelOptions(command, modelZoo['text2img-large']).action(async (flags: Txt2ImgFlags) => {
       const output = outputOf(command);
-      if (flags.plms && flags.ddim_eta !== 0)
-        throw new UsageError(`PLMS is deterministic: leave --ddim_eta at 0 (it is ${flags.ddim_eta}).`);
+      samplerOf(flags);
       const texts = textsOf(flags.fromFile);
       await interruptible(async (signal) => {
         const opened = await openZooModel(flags, modelZoo['text2img-large'], {
@@ -76,15 +71,14 @@ async function draw(
 ): Promise<DrawnTexts> {
   const model = latentModel(opened);
   const wanted = wantedOf(opened, flags, 'txt2img');
-  const trained = trainedSize(model);
-  const size = { height: flags.H ?? trained.height, width: flags.W ?? trained.width };
+  const size = sizeOf(model, flags);
   const shape = latentShape(model, size);
   checkLatent(flags, shape[0], firstStageFactor(model));
   const { random } = opened;
   const startCode = flags.fixed_code
     ? Tensor.randn([wanted.n_samples, ...shape], { random, device: model.device })
     : undefined;
-  const sampler = flags.plms ? 'plms' : 'ddim';
+  const sampler = samplerOf(flags);
   const plan = {
     texts,
     wanted,

@@ -96,8 +96,7 @@ test('leaves out what is damaged and names it', async () => {
   folder.file('bad/e.tar', await shard(1));
   const { captions, skipped } = await read({ shards: folder.path('bad'), shuffle_buffer: 0 });
   expect(captions).toHaveLength(SAMPLES);
-  // Pictures are decoded while the next archive is read: what is bad comes to light in no fixed order.
-  expect(skipped.map((name) => path.relative(folder.path('bad'), name)).sort()).toEqual([
+  expect(skipped.map((name) => path.relative(folder.path('bad'), name))).toEqual([
     'a.tar',
     'b.tar/x',
     'b.tar/y',
