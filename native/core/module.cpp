@@ -32,7 +32,8 @@ Module::Module() {
 }
 
 namespace {
-// Memory that nothing was written to yet costs nothing, so a constructor may allocate first and leave the data here.
+// The elementary layers make their weights on the meta device at once; for the rest, which is small, it is enough to
+// leave the data here.
 at::Tensor placed(const at::Tensor& value) {
   return context().init == InitMode::Meta && value.defined() ? value.to(at::kMeta) : value;
 }

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "../core/context.h"
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../kernels/conv2d.h"
@@ -16,6 +17,11 @@ namespace ldm {
 
 namespace {
 
+/// Memory for a weight; none on the meta device, where only names and shapes are wanted.
+at::Tensor unset(at::IntArrayRef shape) {
+  return at::empty(shape, context().init == InitMode::Meta ? at::kMeta : at::kCPU);
+}
+
 void initBias(at::Tensor& bias, const at::Tensor& weight) {
   int64_t fanIn = weight.numel() / weight.size(0);
   double bound = fanIn > 0 ? 1.0 / std::sqrt(static_cast<double>(fanIn)) : 0.0;
@@ -23,7 +29,7 @@ void initBias(at::Tensor& bias, const at::Tensor& weight) {
 }
 
 at::Tensor filled(at::IntArrayRef shape, double value) {
-  at::Tensor t = at::empty(shape);
+  at::Tensor t = unset(shape);
   initConstant(t, value);
   return t;
 }
@@ -33,10 +39,10 @@ at::Tensor filled(at::IntArrayRef shape, double value) {
 Conv::Conv(int64_t in, int64_t out, int64_t kernel, ConvOptions options) : options_(options) {
   std::vector<int64_t> shape{out, in};
   shape.insert(shape.end(), static_cast<size_t>(options.dims), kernel);
-  weight = largeWeight("weight", at::empty(shape));
+  weight = largeWeight("weight", unset(shape));
   initKaimingUniform(weight);
   if (options.bias) {
-    bias = parameter("bias", at::empty({out}));
+    bias = parameter("bias", unset({out}));
     initBias(bias, weight);
   }
 }
@@ -61,9 +67,9 @@ std::shared_ptr<Conv> Conv::zeroed() {
 
 ConvTranspose2d::ConvTranspose2d(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding)
     : stride_(stride), padding_(padding) {
-  weight = parameter("weight", at::empty({in, out, kernel, kernel}));
+  weight = parameter("weight", unset({in, out, kernel, kernel}));
   initKaimingUniform(weight);
-  bias = parameter("bias", at::empty({out}));
+  bias = parameter("bias", unset({out}));
   initBias(bias, weight);
 }
 at::Tensor ConvTranspose2d::forward(const at::Tensor& x) {
@@ -71,10 +77,10 @@ at::Tensor ConvTranspose2d::forward(const at::Tensor& x) {
 }
 
 Linear::Linear(int64_t in, int64_t out, bool withBias) {
-  weight = largeWeight("weight", at::empty({out, in}));
+  weight = largeWeight("weight", unset({out, in}));
   initKaimingUniform(weight);
   if (withBias) {
-    bias = parameter("bias", at::empty({out}));
+    bias = parameter("bias", unset({out}));
     initBias(bias, weight);
   }
 }
@@ -134,7 +140,7 @@ at::Tensor BatchNorm2d::forward(const at::Tensor& x) {
 }
 
 Embedding::Embedding(int64_t count, int64_t dim) {
-  weight = parameter("weight", at::empty({count, dim}));
+  weight = parameter("weight", unset({count, dim}));
   initNormal(weight, 0, 1);
 }
 at::Tensor Embedding::forward(const at::Tensor& indices) { return at::embedding(weight, indices); }

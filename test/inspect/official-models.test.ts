@@ -61,10 +61,10 @@ test('the parts of a model: networks, EMA copy, stages', async () => {
   });
 });
 
-test('weights are counted without being filled: the largest model takes less than half of their memory', async () => {
+test('weights are counted without memory for them: the largest model takes less than a hundredth of theirs', async () => {
   // The peak counts from here: other suites may have run in this process.
   fs.writeFileSync('/proc/self/clear_refs', '5');
   const before = native().memoryUsage().rss;
   const { parameters } = await inspectConfig(path.join(MODELS, 'configs/retrieval-augmented-diffusion/768x768.yaml'));
-  expect(native().memoryUsage().peakRss - before).toBeLessThan((parameters!.total * 4) / 2);
+  expect(native().memoryUsage().peakRss - before).toBeLessThan((parameters!.total * 4) / 100);
 });
