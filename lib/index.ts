@@ -8,6 +8,7 @@ export * from './data';
 export { LdmError, type LdmErrorCode } from './errors';
 export * from './evaluation';
 export { downloadInception } from './inception-weights';
+export { type InitOptions, type InitResult, initConfigs } from './init';
 export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
 export { type KernelPolicy, setKernelPolicy } from './kernels';

@@ -2,6 +2,7 @@
 import './targets';
 
 export { Config, loadConfig, mergeConfigs, parseDotlist } from './config';
+export { configJsonSchema } from './json-schema';
 export type { ResolvedLightning, TrainerArguments } from './lightning';
 export type { ConfigMap, ConfigValue, KeyPath, Position } from './node';
 export { type ResolvedProject, resolveProject } from './project';

@@ -23,7 +23,7 @@ const UNUSED_ARGUMENTS = `
   .split(/\s+/);
 
 /** The arguments of PyTorch Lightning 1.4's Trainer. */
-const trainerSchema = options({
+export const trainerSchema = options({
   max_epochs: integer(-1).nullable().optional(),
   min_epochs: integer(0).nullable().optional(),
   max_steps: integer(-1).nullable().optional(),

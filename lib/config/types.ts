@@ -30,9 +30,22 @@ export const anything = () => z.unknown();
 /** An object of options: unknown keys are errors. */
 export const options = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
 
+/** What the schemas below stand for, which zod cannot tell of a transformation: for the JSON schema. */
+export type Nested =
+  | { kind: 'node'; families: readonly Family[]; words: readonly string[] }
+  | { kind: 'section'; schema: ParamsSchema };
+const nested = new WeakMap<z.ZodType, Nested>();
+/** The nested node or section that a schema stands for, if it does. */
+export const nestedOf = (schema: z.ZodType): Nested | undefined => nested.get(schema);
+
+function noted<T extends z.ZodType>(schema: T, meaning: Nested): T {
+  nested.set(schema, meaning);
+  return schema;
+}
+
 /** A nested object of options that are no target, such as `ddconfig`, with suggestions for its own keys. */
 export function section<T extends ParamsSchema>(schema: T, ignored: readonly string[] = []) {
-  return z.unknown().transform((value, context): z.output<T> => {
+  const transform = z.unknown().transform((value, context): z.output<T> => {
     const used =
       typeof value === 'object' && value !== null && !Array.isArray(value)
         ? Object.fromEntries(Object.entries(value).filter(([key]) => !ignored.includes(key)))
@@ -42,21 +55,23 @@ export function section<T extends ParamsSchema>(schema: T, ignored: readonly str
     for (const { path, message } of checked.problems) context.addIssue({ code: 'custom', path: [...path], message });
     return z.NEVER;
   });
+  return noted(transform, { kind: 'section', schema });
 }
 
 /** A nested `{target, params}` node of one of the families, resolved. */
 export function node(...families: Family[]) {
-  return z.unknown().transform((value, context): ResolvedNode => {
+  const transform = z.unknown().transform((value, context): ResolvedNode => {
     const checked = checkNode(value, families);
     if (checked.value) return checked.value;
     for (const { path, message } of checked.problems) context.addIssue({ code: 'custom', path: [...path], message });
     return z.NEVER;
   });
+  return noted(transform, { kind: 'node', families, words: [] });
 }
 
 /** A node, or one of some words such as `__is_unconditional__`. */
 export function nodeOr<const W extends string>(words: readonly W[], ...families: Family[]) {
-  return z.unknown().transform((value, context): ResolvedNode | W => {
+  const transform = z.unknown().transform((value, context): ResolvedNode | W => {
     if (words.includes(value as W)) return value as W;
     const checked = checkNode(value, families);
     if (checked.value) return checked.value;
@@ -66,4 +81,5 @@ export function nodeOr<const W extends string>(words: readonly W[], ...families:
     }
     return z.NEVER;
   });
+  return noted(transform, { kind: 'node', families, words });
 }

@@ -35,6 +35,7 @@ import { lightningLogger } from './loggers/lightning';
 import { MetricsLogger } from './loggers/logger';
 import { withMeasuredScale } from './measured-scale';
 import type { Metrics } from './metrics';
+import { withNewestCheckpoints } from './newest-checkpoint';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
 import { Trainable } from './trainable';
@@ -131,7 +132,10 @@ export class TrainingRun {
     const resumed = options.resume === undefined ? undefined : LogFolder.forResume(options.resume);
     const given = mergedConfig(options, resumed?.configs ?? []);
     const resumeFrom = resumed?.checkpoint ?? checkpointToResume(given);
-    const merged = resumeFrom === undefined ? withMeasuredScale(given, options.onInfo) : given;
+    const merged =
+      resumeFrom === undefined
+        ? withMeasuredScale(withNewestCheckpoints(given, options.onInfo), options.onInfo)
+        : given;
     // The checkpoint of a resumed run brings every weight.
     const config = resumeFrom === undefined ? merged : withoutCheckpoints(merged);
     const project = resolveProject(config);

@@ -19,6 +19,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./serve')).serve,
   },
   {
+    name: 'init',
+    summary: 'look at a folder of images and write configs to train on it',
+    load: async () => (await import('./init')).init,
+  },
+  {
     name: 'train',
     summary: 'train an autoencoder or a diffusion model of a config on images',
     load: async () => (await import('./train')).train,
@@ -112,6 +117,11 @@ export const commands: readonly CommandEntry[] = [
     name: 'bench',
     summary: 'measure how fast this machine is, beside PyTorch where a Python has it',
     load: async () => (await import('./bench')).bench,
+  },
+  {
+    name: 'schema',
+    summary: 'print the JSON schema of the configs, for editors',
+    load: async () => (await import('./schema')).schema,
   },
   {
     name: 'doctor',
