@@ -14,7 +14,18 @@ export function packageVersion(): string {
  * The program for some arguments. Errors of usage are thrown as CommanderError after their message has been printed.
  * @param args without the name of the program
  */
-export async function createProgram(args: readonly string[]): Promise<Command> {
+export function createProgram(args: readonly string[]): Promise<Command> {
+  const called = commandName(args);
+  return programWith((name) => name === called);
+}
+
+/** The program with the arguments and options of every command, for completion and documentation. Nothing is run. */
+export function createFullProgram(): Promise<Command> {
+  return programWith(() => true);
+}
+
+/** @param isLoaded which commands get their arguments and options */
+async function programWith(isLoaded: (name: string) => boolean): Promise<Command> {
   const program = new Command('ldm')
     .description('CompVis latent diffusion: train, sample and inspect, without Python')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -22,10 +33,9 @@ export async function createProgram(args: readonly string[]): Promise<Command> {
     .helpCommand('help [command]', 'print the help of a command')
     .showHelpAfterError('(ldm --help lists the commands)')
     .exitOverride();
-  const called = commandName(args);
   for (const entry of commands) {
     const command = program.command(entry.name).description(entry.summary).exitOverride();
-    if (entry.name !== called) continue;
+    if (!isLoaded(entry.name)) continue;
     command
       .option('--json', 'print the result as JSON')
       .option('-q, --quiet', 'print no notes and no progress')

@@ -2,7 +2,7 @@
 import type { Check } from './check';
 import { checkAddon, checkCuda, checkLibtorch, probeAddon } from './native';
 import { checkDisk, checkMemory, checkNode, checkPlatform } from './system';
-import { checkLpips } from './weights';
+import { checkInception, checkLpips } from './weights';
 
 export type { Check, CheckStatus } from './check';
 
@@ -16,6 +16,7 @@ export async function examine(): Promise<Check[]> {
     ...checkAddon(addon),
     checkCuda(addon),
     checkLpips(),
+    checkInception(),
     checkMemory(),
     ...checkDisk(),
   ];

@@ -62,7 +62,13 @@ export function checkCuda(state: AddonState, driver = findDriver()): Check {
   if ('info' in state && state.info.cuda) {
     return { name: 'CUDA', status: 'ok', found: state.info.cudaDevices.join(', ') || 'available', required };
   }
-  if (!driver) return { name: 'CUDA', status: 'ok', found: 'no NVIDIA driver; the CPU is used', required };
+  if (!driver)
+    return {
+      name: 'CUDA',
+      status: 'ok',
+      found: 'no NVIDIA driver: --device cpu works, --device cuda is an error (never the CPU instead)',
+      required,
+    };
   return {
     name: 'CUDA',
     status: 'optional',

@@ -48,6 +48,12 @@ describe('ldm train', () => {
     const result = JSON.parse(first.stdout);
     expect(result).toMatchObject({ reason: 'steps', global_step: 2, skipped_images: [] });
     expect(path.basename(result.logdir)).toMatch(/_autoencoder$/);
+    // What the run took, and its curves.
+    expect(result.images).toBe(6);
+    expect(result.images_per_second).toBeCloseTo(6 / result.seconds, 10);
+    expect(result.peak_memory).toBeGreaterThan(5e7);
+    expect(fs.readFileSync(result.curves.svg, 'utf8')).toMatch(/^<svg.*rec_loss/);
+    expect((await sharp(result.curves.png).metadata()).width).toBe(900);
     expect(first.stderr).toMatch(/8 images \(train\) in 2 classes, batches of 3/);
     {
       using checkpoint = await readCheckpoint(result.checkpoint);

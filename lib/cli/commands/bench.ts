@@ -9,6 +9,7 @@ import type { BenchPrecision } from '../../bench/workload';
 import { workloads } from '../../bench/workloads';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT, UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import { integerFrom } from '../values';
 
@@ -27,6 +28,10 @@ interface BenchFlags {
 
 export const bench: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm bench --list', 'what can be measured'],
+      ['ldm bench --only kl-f8-encode --rounds 5 --threads 1', 'some of it'],
+    ]);
     command
       .option('--list', 'list the workloads')
       .option('--only <names...>', "only these workloads; 'kl-f8-*' is all that begin so")

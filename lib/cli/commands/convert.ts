@@ -4,6 +4,7 @@ import { type ConvertReport, convertModel, type TargetFormat } from '../../conve
 import type { DType } from '../../tensor';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { formatBytes } from '../format';
 import { interruptible } from '../interrupt';
 import type { Output } from '../output';
@@ -25,6 +26,10 @@ interface Flags {
 
 export const convert: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm convert last.ckpt model.safetensors --prune', 'weights only, as safetensors'],
+      ['ldm convert model.ckpt diffusers/ --config v1-inference.yaml', 'a folder that diffusers reads'],
+    ]);
     command
       .argument('<source>', 'checkpoint (.ckpt, .pt, .pth, .safetensors), log folder, or diffusers folder')
       .argument('<target>', 'file (.ckpt, .pt, .safetensors), or a folder for diffusers')

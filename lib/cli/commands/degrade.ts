@@ -9,6 +9,7 @@ import { resizeOpenCv } from '../../data/resize/opencv';
 import { type GridRow, labelledGrid } from '../../pictures/labelled-grid';
 import { encodePng, type Pictures, writeFileAtomic } from '../../pictures/picture';
 import { type CommandDefinition, outputOf } from '../command';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import { Progress } from '../progress';
 import { integerFrom } from '../values';
@@ -26,6 +27,9 @@ const CELL = 224;
 
 export const degrade: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm degrade photo.png --kind bsrgan_light -n 4', 'four small versions and a contact sheet in out/degraded'],
+    ]);
     command
       .argument('<images...>', 'image files')
       .addOption(new Option('--kind <name>', 'degradation').choices(Object.keys(DEGRADATIONS)).default('bsrgan_light'))

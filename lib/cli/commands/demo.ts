@@ -5,6 +5,7 @@ import { type DemoPhase, type DemoResult, runDemo } from '../../demo/demo';
 import { DEMO_SAMPLING } from '../../demo/samples';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT } from '../errors';
+import { addExamples } from '../examples';
 import type { Output } from '../output';
 import { Progress } from '../progress';
 import { TrainDisplay } from '../train-progress';
@@ -19,6 +20,7 @@ const TITLES: Record<DemoPhase, string> = {
 
 export const demo: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [['ldm demo', 'see for oneself']]);
     command
       .option('--minutes <x>', 'time for everything', numberWithin(0.05), 5.5)
       .option('--seed <n>', 'seed', integerFrom(0), 23)

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Check, examine, isHealthy } from '../../doctor';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT } from '../errors';
+import { addExamples } from '../examples';
 import type { Painter, Style } from '../style';
 
 const MARKS: Record<Check['status'], { mark: string; style: Style }> = {
@@ -13,6 +14,10 @@ const MARKS: Record<Check['status'], { mark: string; style: Style }> = {
 
 export const doctor: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm doctor', 'what is there, what is needed, what to do'],
+      ['ldm doctor --json', 'the same for a program; exit code 1 when something required is missing'],
+    ]);
     command.action(async () => {
       const output = outputOf(command);
       const checks = await examine();

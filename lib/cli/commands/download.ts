@@ -5,6 +5,7 @@ import { downloadInception } from '../../inception-weights';
 import { downloadLpips } from '../../lpips-download';
 import type { DownloadedWeights, WeightDownloadOptions } from '../../weight-download';
 import { type CommandDefinition, outputOf } from '../command';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import { Transfers } from '../transfers';
 
@@ -24,6 +25,10 @@ const DOWNLOADS: Record<
 
 export const download: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm download lpips', "the perceptual loss's VGG16 into the cache folder"],
+      ['ldm download inception --mirror https://mirror.example/weights', "FID's network, from another place"],
+    ]);
     command
       .addArgument(
         new Argument(

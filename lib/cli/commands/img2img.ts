@@ -21,6 +21,7 @@ import {
   textsOf,
   wantedOf,
 } from '../draw-texts';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import {
   addModelOptions,
@@ -39,6 +40,12 @@ interface Img2ImgFlags extends ModelFlags, TextFlags {
 
 export const img2img: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      [
+        'ldm img2img --init-img sketch.png --prompt "a fantasy landscape" --strength 0.8',
+        'the sketch gives the composition',
+      ],
+    ]);
     addTextOptions(command, 'outputs/img2img-samples', {
       steps: '50',
       n_iter: '1',

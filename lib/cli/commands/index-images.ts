@@ -6,6 +6,7 @@ import { type ClipVersion, clipVersions, findClipWeights } from '../../clip-weig
 import { type BuiltIndex, buildGraph, buildIndex } from '../../retrieval';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import type { Output } from '../output';
 import { Progress } from '../progress';
@@ -27,6 +28,11 @@ interface IndexFlags {
 
 export const indexImages: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm index photos -o out/photos-index', "a database of a folder's images"],
+      ['ldm knn2img --prompt "a happy pineapple" --use_neighbors --database out/photos-index', 'which draws with it'],
+      ['ldm index data/rdm/retrieval_databases/openimages', 'the search graph of an official database'],
+    ]);
     command
       .argument('<folder>', 'folder of images; or, without -o, a database whose graph of neighbours is to be built')
       .option('-o, --out <dir>', 'folder of the database')
@@ -51,10 +57,6 @@ export const indexImages: CommandDefinition = {
       .option('--graph-from <n>', 'embeddings from which on the search goes through a graph', integerFrom(1), 20_000)
       .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
       .addOption(new Option('--precision <type>', 'number format').choices(['fp32', 'bf16']).default('fp32'))
-      .addHelpText(
-        'after',
-        '\nExamples:\n  ldm index photos -o out/photos-index\n  ldm knn2img --prompt "a happy pineapple" --use_neighbors --database out/photos-index\n  ldm index data/rdm/retrieval_databases/openimages',
-      )
       .action(async (folder: string, flags: IndexFlags) => {
         const output = outputOf(command);
         await interruptible((signal) =>

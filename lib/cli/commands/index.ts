@@ -69,6 +69,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./reconstruct')).reconstruct,
   },
   {
+    name: 'interpolate',
+    summary: 'draw the pictures between two seeds, texts or classes',
+    load: async () => (await import('./interpolate')).interpolate,
+  },
+  {
+    name: 'grid',
+    summary: 'arrange images in a grid',
+    load: async () => (await import('./grid')).grid,
+  },
+  {
     name: 'evaluate',
     summary: 'measure PSNR, SSIM, LPIPS and FID of two folders, or of a first stage',
     load: async () => (await import('./evaluate')).evaluate,
@@ -122,6 +132,11 @@ export const commands: readonly CommandEntry[] = [
     name: 'schema',
     summary: 'print the JSON schema of the configs, for editors',
     load: async () => (await import('./schema')).schema,
+  },
+  {
+    name: 'completion',
+    summary: 'print the script that completes commands and options in a shell',
+    load: async () => (await import('./completion')).completion,
   },
   {
     name: 'doctor',

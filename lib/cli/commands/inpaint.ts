@@ -17,6 +17,7 @@ import type { Tensor } from '../../tensor';
 import type { CommandDefinition } from '../command';
 import { drawFromFiles } from '../draw-from-files';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { addModelOptions, type ModelFlags } from '../model-options';
 import { integerFrom, numberWithin } from '../values';
 
@@ -36,6 +37,12 @@ interface Pair {
 
 export const inpaint: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      [
+        'ldm inpaint --indir data/inpainting_examples --outdir out/inpainted',
+        'pairs example.png and example_mask.png, white where to fill in',
+      ],
+    ]);
     command
       .requiredOption('--indir <dir>', 'folder of pictures and masks (`example.png` and `example_mask.png`)')
       .requiredOption('--outdir <dir>', 'folder for the results, which keep the names of the pictures')

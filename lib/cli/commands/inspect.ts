@@ -11,6 +11,7 @@ import {
 import { type FolderSummary, inspectFolder, isDiffusersFolder } from '../../inspect/folder';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { formatBytes, formatCount } from '../format';
 import { interruptible } from '../interrupt';
 import type { Output } from '../output';
@@ -24,6 +25,13 @@ interface Options {
 
 export const inspect: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm inspect models/ldm/cin256/config.yaml', 'classes and parameters of a config'],
+      [
+        'ldm inspect logs/2026-01-31T12-00-00_kl/checkpoints/last.ckpt --stats',
+        'each tensor with sum and first values',
+      ],
+    ]);
     command
       .argument(
         '<file>',

@@ -13,6 +13,7 @@ import { type CommandDefinition, outputOf } from '../command';
 import { chunks, textsOf } from '../draw-texts';
 import { addDrawingOptions, NO_DEFAULT, OF_MODEL, PROMPT, ROWS, samplerOf, sizeOf } from '../drawing-options';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import {
   addModelOptions,
@@ -53,6 +54,12 @@ const ZOO = modelZoo.rdm768x768;
 
 export const knn2img: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      [
+        'ldm knn2img --prompt "a happy pineapple" --use_neighbors --knn 20 --database openimages',
+        'a text and images near it',
+      ],
+    ]);
     addDrawingOptions(command, {
       prompt: PROMPT,
       'from-file': NO_DEFAULT,

@@ -13,6 +13,7 @@ import type { CommandDefinition } from '../command';
 import { addFileOptions, drawFromFiles, type FileFlags } from '../draw-from-files';
 import { addDrawingOptions, OF_MODEL, sizeOf } from '../drawing-options';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { addModelOptions } from '../model-options';
 import { numberedPaths, outputPaths, savePicture, takePictures } from '../picture-files';
 
@@ -24,6 +25,7 @@ interface LayoutFlags extends FileFlags {
 
 export const layout2img: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [['ldm layout2img layout.json --outdir out/layouts', 'a picture of boxes with classes']]);
     command.argument('<layouts...>', 'JSON files such as [{"class": "Dog", "box": [0.1, 0.4, 0.35, 0.5]}]');
     addFileOptions(command, 'layout', { outdir: 'outputs/layout2img', eta: 0 });
     addDrawingOptions(command, { H: OF_MODEL, W: OF_MODEL })

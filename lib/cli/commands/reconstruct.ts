@@ -12,6 +12,7 @@ import { Tensor } from '../../tensor';
 import { imageSizeOf } from '../../training/training-run';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { addFirstStageOptions, type FirstStageFlags, withFirstStage } from '../first-stage-options';
 import { interruptible } from '../interrupt';
 import { integerFrom } from '../values';
@@ -30,6 +31,16 @@ interface Reconstruction {
 
 export const reconstruct: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      [
+        'ldm reconstruct cat.png dog.jpg -m logs/2026-01-31T12-00-00_kl',
+        'originals beside reconstructions in out/reconstructions',
+      ],
+      [
+        'ldm reconstruct cat.png -m models/first_stage_models/kl-f8/config.yaml --size 512 --json',
+        'an official first stage; PSNR for a program',
+      ],
+    ]);
     command
       .argument('<images...>', 'image files')
       .requiredOption('-m, --model <path>', 'log folder of a training, or a config file')

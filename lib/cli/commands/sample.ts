@@ -10,6 +10,7 @@ import { classCountOf } from '../../sampling/pipelines';
 import { chooseClasses, classNames, isImageNet } from '../class-names';
 import { type CommandDefinition, outputOf } from '../command';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import { addRunOptions, type OpenedModel, openModel, withWeights } from '../model-options';
 import type { Output } from '../output';
@@ -26,6 +27,11 @@ const NOTEBOOK_CLASSES = ['25', '187', '448', '992'];
 
 export const sample: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm sample logs/2026-01-31T12-00-00_flowers -n 16', '16 pictures and a grid in out/samples'],
+      ['ldm sample logs/2026-01-31T12-00-00_flowers --class rose --scale 3 --seed 7', 'one class, with guidance'],
+      ['ldm sample -r models/ldm/celeba256 -n 1000 -c 200 -e 0', 'as scripts/sample_diffusion.py'],
+    ]);
     command
       .argument('[model]', 'log folder of a training, config file, or checkpoint beside its config')
       .argument('[key=value...]', 'overrides of config values')

@@ -6,6 +6,7 @@ import { labelCountOf, latentShape, segmentationToImage } from '../../sampling/p
 import type { CommandDefinition } from '../command';
 import { addFileOptions, drawFromFiles, type FileFlags } from '../draw-from-files';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { addModelOptions } from '../model-options';
 import { numberedPaths, outputPaths } from '../picture-files';
 
@@ -15,6 +16,7 @@ interface SemanticFlags extends FileFlags {
 
 export const semantic: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [['ldm semantic labels.png --outdir out/landscapes', 'a picture of a map of labels']]);
     command.argument(
       '<maps...>',
       "greyscale pictures whose levels are the labels (semantic_synthesis: COCO-Stuff's 182)",

@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, type ServeLimits } from '../../serve/limits';
 import { isLoopback } from '../../serve/security';
 import { startServer } from '../../serve/server';
 import { type CommandDefinition, outputOf } from '../command';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import { packageVersion } from '../program';
 import { integerFrom } from '../values';
@@ -29,6 +30,10 @@ const LOGS = 'logs';
 
 export const serve: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm serve', 'the web demo of the bundled model, on this machine only'],
+      ['ldm serve logs/2026-01-31T12-00-00_flowers --port 8080', "with a model of one's own"],
+    ]);
     command
       .argument('[models...]', 'log folders, configs or checkpoints (default: the bundled text-to-image model)')
       .option('--models <dir>', 'offer all checkpoints in a folder')

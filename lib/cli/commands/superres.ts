@@ -13,6 +13,7 @@ import {
 import type { CommandDefinition } from '../command';
 import { drawFromFiles } from '../draw-from-files';
 import { UsageError } from '../errors';
+import { addExamples } from '../examples';
 import { addModelOptions, type ModelFlags } from '../model-options';
 import { outputPaths } from '../picture-files';
 import { integerFrom, numberWithin } from '../values';
@@ -34,6 +35,7 @@ const PROMPT = 'a high quality professional photograph';
 
 export const superres: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [['ldm superres photo.png --outdir out/large', 'four times as large']]);
     command
       .argument('<images...>', 'small pictures')
       .option('--outdir <dir>', 'folder for the results, which keep the names of the pictures', 'outputs/superres')

@@ -7,8 +7,10 @@ import type { FitResult } from '../../training/trainer-options';
 import { TrainingRun, type TrainingRunOptions } from '../../training/training-run';
 import { type CommandDefinition, outputOf } from '../command';
 import { EXIT, UsageError } from '../errors';
+import { addExamples } from '../examples';
 import type { Output } from '../output';
 import { TrainDisplay } from '../train-progress';
+import { drawCurves, summaryLines, TrainClock, type TrainTotals } from '../train-summary';
 import { addTrainerFlags, trainerOverrides } from '../trainer-flags';
 import { withTrainingSignals } from '../training-signals';
 import { integerFrom, pythonBoolean } from '../values';
@@ -34,6 +36,17 @@ interface TrainFlags {
 
 export const train: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      [
+        'ldm train -b models/configs/autoencoder/autoencoder_kl_32x32x4.yaml -t --data photos',
+        'an official config on a folder of images',
+      ],
+      [
+        'ldm train -b my.yaml -t --gpus 0, --max_epochs 50 model.params.embed_dim=8',
+        'on a GPU, with a value of the config replaced',
+      ],
+      ['ldm train -t -r logs/2026-01-31T12-00-00_my', 'go on'],
+    ]);
     command
       .argument('[key=value...]', 'overrides of config values, such as model.params.embed_dim=4')
       .option('-b, --base <config...>', 'config files, merged from left to right')
@@ -68,17 +81,9 @@ export const train: CommandDefinition = {
       // main.py has it, and does not use it either.
       .addOption(new Option('-p, --project <name>').hideHelp());
     addTrainerFlags(command);
-    command
-      .addHelpText(
-        'after',
-        '\nExamples:\n' +
-          '  ldm train -b models/configs/autoencoder/autoencoder_kl_32x32x4.yaml -t --data photos\n' +
-          '  ldm train -b my.yaml -t --gpus 0, --max_epochs 50 model.params.embed_dim=8\n' +
-          '  ldm train -t -r logs/2026-01-31T12-00-00_my',
-      )
-      .action(async (words: string[], flags: TrainFlags) => {
-        process.exitCode = await run(command, optionsOf(words, flags), flags);
-      });
+    command.action(async (words: string[], flags: TrainFlags) => {
+      process.exitCode = await run(command, optionsOf(words, flags), flags);
+    });
   },
 };
 
@@ -115,12 +120,16 @@ async function run(command: Command, options: TrainingRunOptions, flags: TrainFl
   try {
     return await withTrainingSignals(output, async (watch) => {
       let display: TrainDisplay | undefined;
+      let clock = new TrainClock();
       const tell = (text: string) => (display ? display.note(text) : output.note(text));
       using training = await TrainingRun.prepare({
         ...options,
         onInfo: tell,
         onSkip: (name, error, skipped) => output.warn(`${error.message} Skipped (${skipped} so far): ${name}`),
-        onProgress: (progress) => display?.update(progress),
+        onProgress: (progress) => {
+          clock.note(progress.step);
+          display?.update(progress);
+        },
       });
       output.note(training.description);
       const test = flags.test && training.hasTest;
@@ -132,10 +141,13 @@ async function run(command: Command, options: TrainingRunOptions, flags: TrainFl
       watch(training.trainer);
       let result: FitResult | undefined;
       let metrics: Metrics | undefined;
+      let totals: TrainTotals | undefined;
       try {
         if (fit) {
+          clock = new TrainClock();
           display = new TrainDisplay(output, { label: 'training', images: training.imagesPerStep });
           result = await training.fit();
+          totals = clock.totals(result, training.imagesPerStep);
           display.end();
           display = undefined;
         }
@@ -145,7 +157,7 @@ async function run(command: Command, options: TrainingRunOptions, flags: TrainFl
         watch(undefined);
         training.finish();
       }
-      report(output, training, result, metrics);
+      report(output, training, { result, totals, test: metrics });
       return result?.reason === 'interrupted' ? EXIT.interrupted : EXIT.ok;
     });
   } catch (error) {
@@ -154,22 +166,30 @@ async function run(command: Command, options: TrainingRunOptions, flags: TrainFl
   }
 }
 
-function report(output: Output, training: TrainingRun, result: FitResult | undefined, test: Metrics | undefined): void {
+function report(
+  output: Output,
+  training: TrainingRun,
+  { result, totals, test }: { result?: FitResult; totals?: TrainTotals; test?: Metrics },
+): void {
   const skipped = training.skippedImages;
+  const { root } = training.folder;
   if (skipped.length > 0)
     output.note(`${skipped.length} image${skipped.length > 1 ? 's' : ''} could not be read: ${skipped.join(', ')}`);
-  if (result?.reason === 'interrupted') output.note(`Go on with: ldm train -t --resume ${training.folder.root}`);
+  if (result?.reason === 'interrupted') output.note(`Go on with: ldm train -t --resume ${root}`);
   const file = path.join(training.folder.checkpoints, 'last.ckpt');
   const checkpoint = result && fs.existsSync(file) ? file : null;
+  const curves = result ? drawCurves(root) : null;
   const lines = test ? Object.entries(test).map(([name, value]) => `${name} ${value.toPrecision(6)}`) : [];
-  if (result) lines.push(`${result.globalStep} steps${checkpoint ? `; checkpoint: ${checkpoint}` : ''}`);
+  if (result && totals) lines.push(...summaryLines({ result, totals, metrics: result.metrics, checkpoint, curves }));
   output.result(
     {
       reason: result?.reason ?? 'test',
-      logdir: training.folder.root,
+      logdir: root,
       checkpoint,
+      curves,
       global_step: result?.globalStep ?? training.trainer.status.globalStep,
       epoch: result?.epoch ?? training.trainer.status.epoch,
+      ...totals,
       metrics: { ...result?.metrics, ...test },
       skipped_images: skipped,
       skipped_steps: result?.skippedSteps ?? 0,

@@ -15,6 +15,7 @@ import {
   wantedOf,
 } from '../draw-texts';
 import { addDrawingOptions, NO_DEFAULT, OF_MODEL, samplerOf, sizeOf } from '../drawing-options';
+import { addExamples } from '../examples';
 import { interruptible } from '../interrupt';
 import {
   addModelOptions,
@@ -35,6 +36,17 @@ interface Txt2ImgFlags extends ModelFlags, TextFlags {
 
 export const txt2img: CommandDefinition = {
   configure(command: Command) {
+    addExamples(command, [
+      ['ldm txt2img --prompt "a painting of a fox" --n_samples 4', 'draw a text'],
+      [
+        'ldm txt2img --from-file prompts.txt --plms --ddim_steps 50 --outdir out/fox',
+        'one picture for each line, with PLMS',
+      ],
+      [
+        'ldm txt2img --config models/ldm/stable-diffusion-v1/v1-inference.yaml --ckpt sd-v1-4.ckpt --prompt "a lighthouse"',
+        'with Stable Diffusion',
+      ],
+    ]);
     addTextOptions(command, 'outputs/txt2img-samples', {
       steps: '200; Stable Diffusion: 50',
       n_iter: '1; Stable Diffusion: 2, or 3',
