@@ -95,6 +95,7 @@ function follow(first: JobStatus, { onStatus, onPreview }: JobEvents): Promise<J
       failures++;
       try {
         const status = await getJson<JobStatus>(`api/jobs/${first.id}`);
+        onStatus(status);
         if (isOver(status)) end(() => resolve(status));
         else if (source.readyState === EventSource.CLOSED) end(() => reject(new ApiError(0, 'lost', UNREACHABLE)));
       } catch (error) {

@@ -123,6 +123,7 @@ const EXPLANATIONS: readonly [RegExp, Explanation][] = [
       text: 'How many codes of the codebook are used, in effect. A fall towards a few means that the codebook collapses.',
     },
   ],
+  [/^memory$/, { title: 'Memory', text: 'Bytes of the training process. A steady rise over hours would be a leak.' }],
   [
     /^lr(-.*|_abs)?$/,
     {

@@ -215,16 +215,18 @@ function ModelSelect(props: {
   const usable = props.models?.filter(({ problem }) => problem === null) ?? [];
   if (usable.length === 0) return null;
   return (
-    <label class="model-select">
-      <span class="hidden">Model</span>
-      <select value={props.id ?? ''} onChange={(event) => props.onChoose(event.currentTarget.value)}>
-        {usable.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <select
+      class="model-select"
+      aria-label="Model"
+      value={props.id ?? ''}
+      onChange={(event) => props.onChoose(event.currentTarget.value)}
+    >
+      {usable.map(({ id, name }) => (
+        <option key={id} value={id}>
+          {name}
+        </option>
+      ))}
+    </select>
   );
 }
 

@@ -27,11 +27,12 @@ export function streamJob(c: Context, jobs: Jobs, job: Job, onEnd: () => void): 
           sentPreview = job.previewCount;
           await stream.writeSSE({ event: 'preview', data: JSON.stringify(preview) });
         }
+        const over = isOver(job.state);
         const status = JSON.stringify(jobs.status(job));
         if (status !== last) await stream.writeSSE({ event: 'status', data: status });
         else await stream.write(': \n\n');
         last = status;
-        if (isOver(job.state)) break;
+        if (over) break;
         await changed;
       }
     } finally {

@@ -57,7 +57,7 @@ export class Logs {
       step: last?.step ?? 0,
       epoch: last?.epoch ?? 0,
       seconds: first && last ? last.time - first.time : 0,
-      imagesPerSecond: lastValue(rows, 'images_per_second') ?? throughput(rows, imagesPerStep(root)),
+      imagesPerSecond: throughput(rows, imagesPerStep(root)),
       memory: lastValue(rows, 'memory'),
       series: seriesOf(rows),
       images: this.#images(id, folder.images),

@@ -4,7 +4,10 @@ import path from 'node:path';
 import type { Metrics } from '../metrics';
 import type { Logger, LogPlace } from './logger';
 
-/** Appends one object `{"step", "epoch", "time", ...values}` an entry. Values that are not finite become null. */
+/**
+ * Appends one object `{"step", "epoch", "time", "memory", ...values}` an entry: seconds since 1970, bytes of the process. Values that
+ * are not finite become null.
+ */
 export class JsonLinesLogger implements Logger {
   readonly #file: string;
   #fd: number | undefined;
@@ -18,7 +21,8 @@ export class JsonLinesLogger implements Logger {
       fs.mkdirSync(path.dirname(this.#file), { recursive: true });
       this.#fd = fs.openSync(this.#file, 'a');
     }
-    fs.writeSync(this.#fd, `${JSON.stringify({ step, epoch, time: Date.now() / 1000, ...values })}\n`);
+    const surroundings = { step, epoch, time: Date.now() / 1000, memory: process.memoryUsage.rss() };
+    fs.writeSync(this.#fd, `${JSON.stringify({ ...surroundings, ...values })}\n`);
   }
   close(): void {
     if (this.#fd !== undefined) fs.closeSync(this.#fd);
