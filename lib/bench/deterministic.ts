@@ -1,6 +1,7 @@
 /** Weights and inputs that follow from a name, a shape and a seed, so that the peer has the same (bench/peers/deterministic.py). */
 import type { Module } from '../models/module';
 import { op, type Tensor } from '../tensor';
+import type { SideContext } from './workload';
 
 const SEED = 1;
 
@@ -11,6 +12,13 @@ export async function fill(module: Module): Promise<void> {
     await module.loadStateDict(new Map([[name, value]]), { strict: false });
     tensor.dispose();
   }
+}
+
+/** A model for inference as the commands open it: its weights are in the number format that it computes in. */
+export async function forInference(module: Module, { device, precision }: SideContext): Promise<void> {
+  await fill(module);
+  await module.eval();
+  if (precision === 'bf16' && device === 'cpu') await module.compact('bfloat16');
 }
 
 /** Uniform in (-1, 1). */

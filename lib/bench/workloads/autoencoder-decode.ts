@@ -2,7 +2,7 @@
 import { noGrad } from '../../job';
 import { AutoencoderKL } from '../../models/autoencoder-kl';
 import { factorOf, klF8 } from '../configs';
-import { fill, inputs } from '../deterministic';
+import { forInference, inputs } from '../deterministic';
 import { workload } from '../workload';
 import { withoutLoss } from './autoencoder-encode';
 
@@ -17,10 +17,10 @@ export const autoencoderDecode = (pixels: number) =>
       const edge = size === 'quick' ? 16 : pixels / factorOf(config);
       return { config, shape: [1, config.embed_dim as number, edge, edge] };
     },
-    async setup({ config, shape }, { device, precision }) {
+    async setup({ config, shape }, side) {
+      const { device, precision } = side;
       const model = await AutoencoderKL.fromParams(withoutLoss(config), { device, init: 'empty' });
-      await fill(model);
-      await model.eval();
+      await forInference(model, side);
       const latents = inputs('latents', shape);
       return {
         async run() {

@@ -2,7 +2,7 @@
 import { noGrad } from '../../job';
 import { AutoencoderKL } from '../../models/autoencoder-kl';
 import { klF8 } from '../configs';
-import { fill, inputs } from '../deterministic';
+import { forInference, inputs } from '../deterministic';
 import { workload } from '../workload';
 
 export const autoencoderEncode = (pixels: number) =>
@@ -15,10 +15,10 @@ export const autoencoderEncode = (pixels: number) =>
       const edge = size === 'quick' ? 32 : pixels;
       return { config: klF8(size), shape: [1, 3, edge, edge] };
     },
-    async setup({ config, shape }, { device, precision }) {
+    async setup({ config, shape }, side) {
+      const { device, precision } = side;
       const model = await AutoencoderKL.fromParams(withoutLoss(config), { device, init: 'empty' });
-      await fill(model);
-      await model.eval();
+      await forInference(model, side);
       const images = inputs('images', shape);
       return {
         async run() {

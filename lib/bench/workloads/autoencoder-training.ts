@@ -1,6 +1,7 @@
 /** A training step of AutoencoderKL with both optimizers. */
 import type { ResolvedNode, ResolvedParams } from '../../config';
 import { AutoencoderKL } from '../../models/autoencoder-kl';
+import type { TrainBatchArgs } from '../../models/ddpm';
 import { Generator } from '../../random';
 import { demoAutoencoder, klF8 } from '../configs';
 import { fill, inputs } from '../deterministic';
@@ -61,7 +62,16 @@ function training(about: Pick<Workload<TrainingSettings>, 'name' | 'title' | 'se
       return {
         async run() {
           const { log, turns } = await model.trainBatch(
-            { batch: { image: images }, batchIdx: step, globalStep: step, log: true, step: true, accumulate: 1 },
+            // As `ldm train` does: before disc_start nothing of the discriminator is computed.
+            {
+              batch: { image: images },
+              batchIdx: step,
+              globalStep: step,
+              log: true,
+              step: true,
+              accumulate: 1,
+              skipIdle: true,
+            } as TrainBatchArgs,
             { random, precision },
           );
           step++;

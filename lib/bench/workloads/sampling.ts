@@ -4,7 +4,7 @@ import { noGrad } from '../../job';
 import { LatentDiffusion } from '../../models/latent-diffusion';
 import { classToImage, unconditionalImages } from '../../sampling/pipelines';
 import { churches, demoDiffusion } from '../configs';
-import { fill, inputs } from '../deterministic';
+import { forInference, inputs } from '../deterministic';
 import { type Workload, workload } from '../workload';
 import { classesOf } from './diffusion-training';
 
@@ -49,10 +49,10 @@ function sampling(about: Pick<Workload<SamplingSettings>, 'name' | 'title' | 'se
       const settings = about.settings(size);
       return { ...settings, classes: classesOf(settings.config) };
     },
-    async setup({ config, shape, steps, scale, classes }, { device, precision }) {
+    async setup({ config, shape, steps, scale, classes }, side) {
+      const { device, precision } = side;
       const model = await LatentDiffusion.fromParams({ ...config, use_ema: false }, { device, init: 'empty' });
-      await fill(model);
-      await model.eval();
+      await forInference(model, side);
       const options = { xT: inputs('noise', shape, device), steps, eta: 0, precision };
       const labels = Array.from({ length: shape[0] }, (_, i) => i % Math.max(classes - 1, 1));
       return {

@@ -4,7 +4,7 @@ import { noGrad } from '../../job';
 import { UNetModel } from '../../models/unet-model';
 import { Tensor } from '../../tensor';
 import { churches, textToImageUnet } from '../configs';
-import { fill, inputs } from '../deterministic';
+import { forInference, inputs } from '../deterministic';
 import { type Workload, workload } from '../workload';
 
 interface UnetSettings extends Record<string, unknown> {
@@ -53,10 +53,10 @@ function forward(about: Pick<Workload<UnetSettings>, 'name' | 'title' | 'setting
     ...about,
     peer: 'unet_forward',
     precisions: ['fp32', 'bf16'],
-    async setup({ config, shape, timestep, context, scale }, { device, precision }) {
+    async setup({ config, shape, timestep, context, scale }, side) {
+      const { device, precision } = side;
       const unet = await UNetModel.fromParams(config, { device, init: 'empty' });
-      await fill(unet);
-      await unet.eval();
+      await forInference(unet, side);
       const x = inputs('latents', shape, device);
       const t = Tensor.full([shape[0]], timestep, { dtype: 'int64', device });
       const conditions = context ? { context: inputs('context', context, device) } : {};
