@@ -11,10 +11,16 @@ import type { Pixels } from './pixels';
 /** A file, or the bytes of one with its name for messages. */
 export type ImageSource = string | { bytes: Uint8Array; name: string };
 
-/** @throws LdmError ERR_DATA when it is no image or is damaged */
-export function readRgb(source: ImageSource): Promise<Pixels> {
+/**
+ * @param options.background CSS colour to lay transparent images on, in place of dropping their alpha
+ * @throws LdmError ERR_DATA when it is no image or is damaged
+ */
+export function readRgb(source: ImageSource, options: { background?: string } = {}): Promise<Pixels> {
   return decoding(source, async (image) => {
-    const { space } = await image.metadata();
+    const { space, hasAlpha } = await image.metadata();
+    const { background } = options;
+    if (background !== undefined && hasAlpha)
+      return pixelsOf(image.flatten({ background }).removeAlpha().toColourspace('srgb'));
     if (space === 'cmyk') return fromCmyk(await pixelsOf(image.pipelineColourspace('cmyk').toColourspace('cmyk')));
     return pixelsOf(image.removeAlpha().toColourspace('srgb'));
   });

@@ -24,8 +24,8 @@ export interface ImageSource {
 }
 
 /**
- * The image files of a folder and its sub-folders as Python's tools read them: converted to RGB without colour management,
- * alpha dropped.
+ * The image files of a folder and its sub-folders as Python's tools read them: converted to RGB without colour management.
+ * Transparent images are laid on white, as for training: what lies below transparency is no part of a picture.
  */
 export class FolderOfImages implements ImageSource {
   private constructor(
@@ -89,7 +89,7 @@ export class FolderOfImages implements ImageSource {
   }
 
   async #pixels(name: string): Promise<Pixels> {
-    const image = await readRgb(path.join(this.root, name));
+    const image = await readRgb(path.join(this.root, name), { background: 'white' });
     const { size } = this.options;
     if (size === null) return image;
     const scaled = smallestMaxSize(image, size);

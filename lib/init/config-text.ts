@@ -100,7 +100,7 @@ function ddconfig({ autoencoder: a, size }: Proposal, indent: number): string {
 }
 
 const sizes = ({ images, measured, shorterSide, classes, captions }: Survey) =>
-  `# ${images} images; shorter sides from ${shorterSide.smallest}, half of them above ${shorterSide.median} (${measured} looked at); ` +
+  `# ${images} images; shorter sides from ${shorterSide.smallest}, half of them ${shorterSide.median} or more (${measured} looked at); ` +
   `${captions ? 'with captions' : classes.length > 0 ? `${classes.length} classes` : 'no classes, no captions'}.`;
 
 /** The first stage. */

@@ -67,7 +67,11 @@ function drawPanel(panel: Panel, top: number, size: { width: number; height: num
       const points = s.points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' ');
       return `<polyline points="${points}" fill="none" stroke="${colourOf(i)}" stroke-width="1.6" stroke-linejoin="round"/>`;
     }),
-    ...legend(usable, box.x1, box.y0),
+    ...legend(
+      usable,
+      box,
+      usable.flatMap((s) => s.points.map(([x, y]) => [px(x), py(y)] as const)),
+    ),
   ];
 }
 
@@ -75,11 +79,23 @@ function colourOf(series: number): string {
   return COLOURS[series % COLOURS.length];
 }
 
-/** Names of the series at the right upper corner, on a ground that lets a curve behind it shine through. */
-function legend(series: readonly Series[], right: number, top: number): string[] {
+interface Box {
+  x0: number;
+  x1: number;
+  y0: number;
+  y1: number;
+}
+
+/** Names of the series in the corner where the fewest points lie, on a ground that lets a curve behind it shine through. */
+function legend(series: readonly Series[], box: Box, points: readonly (readonly [x: number, y: number])[]): string[] {
   const width = 44 + Math.max(0, ...series.map((s) => s.name.length)) * 7.3;
-  const left = right - width - 4;
   const height = series.length * 18 + 6;
+  const corners = [box.y0, box.y1 - height - 8].flatMap((top) =>
+    [box.x1 - width - 4, box.x0 + 4].map((left) => ({ left, top })),
+  );
+  const covered = ({ left, top }: { left: number; top: number }) =>
+    points.filter(([x, y]) => x >= left && x <= left + width && y >= top && y <= top + height + 8).length;
+  const [{ left, top }] = corners.map((corner) => ({ ...corner, n: covered(corner) })).sort((p, q) => p.n - q.n);
   return [
     `<rect x="${left.toFixed(1)}" y="${top + 4}" width="${width.toFixed(1)}" height="${height}" fill="#fff" fill-opacity="0.8"/>`,
     ...series.flatMap((s, i) => {

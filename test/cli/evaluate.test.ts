@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import sharp from 'sharp';
 import { writeSafetensors } from '../../lib/checkpoint';
 import { InceptionV3 } from '../../lib/evaluation';
 import { TestFolder } from '../data/folders';
@@ -105,4 +106,16 @@ test.each([
   const result = await runLdm('evaluate', ...args());
   expect([result.code, result.stdout, result.stderr]).toEqual([code, '', expect.stringMatching(message)]);
   expect(result.stderr).not.toMatch(/\n\s+at /);
+});
+
+test('transparent images are laid on white, as for training', async () => {
+  const [a, b] = [new TestFolder(), new TestFolder()];
+  const size = { width: 12, height: 12 };
+  const create = (background: object) => sharp({ create: { ...size, channels: 4, background: background as never } });
+  await create({ r: 200, g: 10, b: 90, alpha: 0 }).png().toFile(a.path('x.png'));
+  await create({ r: 255, g: 255, b: 255, alpha: 1 }).png().toFile(b.path('x.png'));
+  const { psnr } = await evaluate(a.root, b.root, '--metrics', 'psnr');
+  expect(psnr.mean).toBe('Infinity');
+  a.remove();
+  b.remove();
 });

@@ -8,6 +8,9 @@ import { formatCount } from '../format';
 import { interruptible } from '../interrupt';
 import { integerFrom } from '../values';
 
+/** Fewer images than this are learned by heart. */
+const FEW = 1000;
+
 interface InitFlags {
   out: string;
   name?: string;
@@ -50,9 +53,11 @@ export const init: CommandDefinition = {
           autoencoder: await parametersOf(result.autoencoder),
           diffusion: await parametersOf(result.diffusion),
         };
-        const { unreadable } = result.survey;
+        const { unreadable, images: count } = result.survey;
         if (unreadable.length > 0)
           output.warn(`${unreadable.length} of the images looked at cannot be read, such as ${unreadable[0]}`);
+        if (count < FEW)
+          output.note(`${count} images are few: a diffusion model learns them by heart. Some thousands let it invent.`);
         const next = [`ldm train --base ${result.autoencoder} -t`, `ldm train --base ${result.diffusion} -t`];
         output.result({ ...result, parameters, next }, () => describe(result, parameters, next));
       });
@@ -80,7 +85,7 @@ function describe(
   const conditions = captions ? 'with captions' : classes.length > 0 ? `${classes.length} classes` : 'no classes';
   const side = size / factor;
   return [
-    `images           ${images}, ${conditions}, shorter sides ${shorterSide.smallest} and more, half above ${shorterSide.median}`,
+    `images           ${images}, ${conditions}, shorter sides ${shorterSide.smallest} or more, half of them ${shorterSide.median} or more`,
     `proposal         ${size} x ${size} pixels on a ${machine.toUpperCase()}, latents ${side} x ${side} x ${a.channels}`,
     `autoencoder      ${formatCount(parameters.autoencoder)} parameters, batches of ${a.batch}, ${a.steps} steps: ${autoencoder}`,
     `diffusion model  ${formatCount(parameters.diffusion)} parameters, batches of ${d.batch}, ${d.steps} steps: ${diffusion}`,

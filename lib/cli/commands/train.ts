@@ -136,6 +136,8 @@ async function run(command: Command, options: TrainingRunOptions, flags: TrainFl
       // As main.py: without -t there is still the test, which says something only of trained weights.
       if (!fit && !(test && options.resume !== undefined)) {
         output.note('The config is right. Add -t to train.');
+        if (output.json)
+          output.result({ reason: 'checked', logdir: null, learning_rate: training.learningRate }, () => '');
         return EXIT.ok;
       }
       watch(training.trainer);
