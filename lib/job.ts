@@ -11,6 +11,12 @@ export interface CallOptions {
   onProgress?: (value: any) => void;
   /** Autocast for the operation. Default 'fp32'. */
   precision?: 'fp32' | 'bf16' | 'fp16';
+  /**
+   * Encodes and decodes images with more pixels than a square of this side by strips of as many pixels, for less memory and
+   * more time. The result is that of the whole image but for rounding: there are no seams. A whole number from 1 to 65536;
+   * default: images as a whole. Without effect where a graph is recorded.
+   */
+  tile?: number;
 }
 
 /** Something that draws random numbers: {@link Generator}, {@link Tape} or {@link Recorder}. */
@@ -59,6 +65,7 @@ export async function job<T>(
       random: options?.random?.native ?? null,
       onProgress: options?.onProgress ?? null,
       precision: options?.precision ?? 'fp32',
+      tile: options?.tile ?? 0,
       token: token ?? null,
       ...extra,
     });

@@ -87,6 +87,8 @@ export interface JobOptions {
   onProgress?: ((value: any) => void) | null;
   /** Autocast: 'fp32' (default, none), 'bf16' or 'fp16'. */
   precision?: 'fp32' | 'bf16' | 'fp16';
+  /** Side in pixels of the tiles by which first stages work; 0 (default): images as a whole. */
+  tile?: number;
   /** For create: 'random' (default) draws the reference's initialisation; 'empty' leaves weights as they are; 'meta' gives them no memory. */
   init?: 'random' | 'empty' | 'meta';
 }

@@ -64,7 +64,7 @@ export async function drawFromFiles<Inputs extends Readonly<Record<string, Tenso
       work.expect(model);
       // A wrong file is told now, not after the others took their minutes.
       for (const i of work.sources.keys()) disposeOf(await work.read(model, i));
-      const { random, precision, checkpoint, globalStep, ema } = opened;
+      const { random, precision, tile, checkpoint, globalStep, ema } = opened;
       const settings = { checkpoint, global_step: globalStep, ...work.settings, seed: flags.seed, ema };
       const progress = new Progress(output, { label: work.label, total: 1 });
       const images: string[] = [];
@@ -75,7 +75,7 @@ export async function drawFromFiles<Inputs extends Readonly<Record<string, Tenso
           const onProgress = ({ step, total }: { step: number; total: number }) =>
             progress.update(i * total + step, { picture: path.basename(source) }, work.sources.length * total);
           const pictures = await takePictures(
-            await work.draw(model, inputs, { random, precision, signal, onProgress }),
+            await work.draw(model, inputs, { random, precision, tile, signal, onProgress }),
           );
           disposeOf(inputs);
           for (const [k, file] of work.files(i).entries()) {

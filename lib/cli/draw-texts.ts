@@ -104,7 +104,7 @@ export interface DrawTextsPlan {
   /** Draws one batch: pictures [n, 3, H, W] in [0, 1]. */
   draw(
     prompts: readonly string[],
-    run: Pick<RunOptions, 'random' | 'precision' | 'signal' | 'onProgress'>,
+    run: Pick<RunOptions, 'random' | 'precision' | 'tile' | 'signal' | 'onProgress'>,
   ): Promise<Tensor>;
 }
 
@@ -117,7 +117,7 @@ export async function drawTexts(
   output: Output,
 ): Promise<DrawnTexts> {
   const { texts, wanted } = plan;
-  const { random, precision } = opened;
+  const { random, precision, tile } = opened;
   const batches = texts ? chunks(texts, wanted.n_samples) : [Array<string>(wanted.n_samples).fill(flags.prompt)];
   const settings = {
     checkpoint: opened.checkpoint,
@@ -140,7 +140,7 @@ export async function drawTexts(
     const prompts = batches[run % batches.length];
     const onProgress = ({ step, total }: { step: number; total: number }) =>
       progress.update(run * total + step, {}, runs * total);
-    const pictures = await takePictures(await plan.draw(prompts, { random, precision, signal, onProgress }));
+    const pictures = await takePictures(await plan.draw(prompts, { random, precision, tile, signal, onProgress }));
     if (!flags.skip_save)
       for (const [k, prompt] of prompts.entries()) {
         const file = path.join(samplePath, `${String(next++).padStart(wanted.digits, '0')}.png`);

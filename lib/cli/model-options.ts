@@ -8,6 +8,7 @@ import { type LoadedModel, loadModel } from '../models/load-model';
 import { type ZooModel, zooConfig } from '../models/model-zoo';
 import { Generator } from '../random';
 import { UsageError } from './errors';
+import { compactFor, tileOption } from './saving-options';
 import { integerFrom } from './values';
 
 export interface ModelFlags {
@@ -15,6 +16,7 @@ export interface ModelFlags {
   ckpt?: string;
   device: string;
   precision: PrecisionFlag;
+  tile?: number;
   ema?: boolean;
   seed: number;
 }
@@ -28,7 +30,7 @@ function precision(text: string): PrecisionFlag {
   throw new InvalidArgumentError('Expected fp32 (or full), bf16, fp16 or autocast.');
 }
 
-/** Adds `--device`, `--precision`, `--ema`, `--no-ema` and `--seed`. */
+/** Adds `--device`, `--precision`, `--tile`, `--ema`, `--no-ema` and `--seed`. */
 export function addRunOptions(command: Command, seed: number): Command {
   return command
     .option('--seed <n>', 'seed of the noise', integerFrom(0), seed)
@@ -40,7 +42,8 @@ export function addRunOptions(command: Command, seed: number): Command {
       'number format: fp32 (or full), bf16, fp16, or autocast (fp16 on CUDA, fp32 elsewhere)',
       precision,
       'fp32',
-    );
+    )
+    .addOption(tileOption());
 }
 
 /** Adds {@link addRunOptions} and which model: by default that of the zoo which the original script uses. */
@@ -59,6 +62,8 @@ export interface OpenedModel extends LoadedModel {
   /** Where the run's noise comes from. */
   random: Generator;
   precision: Precision;
+  /** Side of the tiles by which the first stage works. */
+  tile?: number;
 }
 
 export interface OpenModelOptions {
@@ -94,6 +99,8 @@ export async function openModel(
   { overrides = [], seedBeforeModel }: OpenModelOptions = {},
 ): Promise<OpenedModel> {
   const { device } = flags;
+  const autocast = device === 'cpu' ? 'fp32' : 'fp16';
+  const chosen = flags.precision === 'autocast' ? autocast : flags.precision;
   const random = new Generator(flags.seed, device);
   // Weights are drawn on the CPU: the stream of another device begins after the model in any case.
   const loaded = await loadModel(source, {
@@ -101,7 +108,7 @@ export async function openModel(
     overrides,
     device,
     random: (config) => (seedBeforeModel?.(config) && device === 'cpu' ? random : undefined),
-    compact: true,
+    compact: compactFor(chosen, device) ?? true,
   });
   try {
     const { model, hasEma } = loaded;
@@ -110,9 +117,7 @@ export async function openModel(
         'This is an autoencoder: it cannot draw by itself. See `ldm reconstruct`, or give a diffusion model.',
       );
     if (flags.ema && !hasEma) throw new UsageError(`${loaded.checkpoint} has no averaged weights: leave --ema out.`);
-    const autocast = device === 'cpu' ? 'fp32' : 'fp16';
-    const chosen = flags.precision === 'autocast' ? autocast : flags.precision;
-    return { ...loaded, model, random, ema: flags.ema ?? hasEma, precision: chosen };
+    return { ...loaded, model, random, ema: flags.ema ?? hasEma, precision: chosen, tile: flags.tile };
   } catch (error) {
     loaded.model.dispose();
     throw error;

@@ -97,12 +97,13 @@ export class SampleRun {
 
   /** `n` pictures in [0, 1], of a class or of none. */
   async draw(n: number, label: number | null, onProgress: (step: number, total: number) => void): Promise<Pictures> {
-    const { model, random, precision } = this.opened;
+    const { model, random, precision, tile } = this.opened;
     const { settings, unconditionalLabel } = this.how;
     const options = {
       ...settings,
       random,
       precision,
+      tile,
       signal: this.signal,
       onProgress: ({ step, total }: { step: number; total: number }) => onProgress(step, total),
     };

@@ -22,8 +22,12 @@ export interface LoadModelOptions extends Omit<CreateOptions, 'init' | 'random'>
    * and build the model then draw their noise where that leaves the CPU's stream. A function is asked with the config.
    */
   random?: RandomSource | ((config: Config) => RandomSource | undefined);
-  /** Store weights that the file has in half precision so, see {@link Module.compact}: the same numbers in half the memory. */
-  compact?: boolean;
+  /**
+   * true: store weights that the file has in half precision so, see {@link Module.compact}: the same numbers in half the memory.
+   * 'bfloat16' rounds the weights of linear maps and convolutions to that, in half the memory: what computing with
+   * `precision: 'bf16'` would round them to at each use.
+   */
+  compact?: boolean | 'bfloat16';
   /** Overrides `a.b.c=value`. */
   overrides?: readonly string[];
 }
@@ -68,7 +72,8 @@ export async function loadModel(source: string, options: LoadModelOptions = {}):
   const init = drawn ? 'random' : 'empty';
   const model = await instantiateFromConfig(config.get('model') as never, { ...create, random: drawn, init });
   try {
-    if (compact) await compactLike(model, checkpoint.stateDict);
+    if (compact === 'bfloat16') await model.compact(compact, { keep: false });
+    else if (compact) await compactLike(model, checkpoint.stateDict);
     const report = await model.loadStateDict(checkpoint.stateDict, { strict: false, source: file });
     const missing = report.missing.filter((key) => !OPTIONAL.some((prefix) => key.startsWith(prefix)));
     if (missing.length > 0)

@@ -3,7 +3,10 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
+
 #include "../core/ops.h"
+#include "../modules/rows.h"
 #include "convert.h"
 #include "handles.h"
 
@@ -118,6 +121,13 @@ JobSetup JobSetup::from(const Napi::Value& options, at::Device defaultDevice) {
     else if (precision != "fp32")
       invalid("Expected 'fp32', 'bf16' or 'fp16' for 'precision' but received '" + precision + "'");
   }
+  if (Napi::Value v = member(options, "tile"); !absent(v)) {
+    const double side = v.IsNumber() ? v.ToNumber().DoubleValue() : -1;
+    if (!(side >= 0 && side <= 65536 && side == std::floor(side)))
+      invalid("Expected a whole number of pixels from 1 to 65536, or 0 for none, for 'tile' but received " +
+              v.ToString().Utf8Value());
+    setup.tile = static_cast<int64_t>(side);
+  }
   if (Napi::Value v = member(options, "init"); !absent(v)) {
     const std::string init = v.ToString();
     if (init == "empty")
@@ -151,6 +161,7 @@ void withContext(const JobSetup& setup, const std::shared_ptr<Courier>& courier,
   ContextScope scope(&context);
   at::AutoGradMode grad(setup.grad);
   AutocastScope autocast(setup.device.type(), setup.autocast);
+  rows::TileScope tile(setup.tile);
   work();
 }
 

@@ -19,6 +19,7 @@ struct JobSetup {
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   uint32_t progressCallback = 0;
   std::optional<at::ScalarType> autocast;
+  int64_t tile = 0;  ///< see rows::TileScope
   InitMode init = InitMode::Random;
   const void* object = nullptr;
 

@@ -206,4 +206,85 @@ at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weig
   return y;
 }
 
+namespace {
+
+bool onKernels(const at::Tensor& x) {
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+template <class T>
+void addSample(const T* x, const float* shift, double* sums, int64_t channels, int64_t rows) {
+  const int64_t threads = at::get_num_threads(), grain = std::max<int64_t>(1, kGrain / channels);
+  std::vector<double> own(static_cast<size_t>(threads * 2 * channels));
+  at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
+    std::vector<float> partial(static_cast<size_t>(2 * channels));
+    sumRows(x, shift, own.data() + at::get_thread_num() * 2 * channels, partial.data(), channels, begin, end);
+  });
+  for (size_t i = 0; i < own.size(); ++i) sums[static_cast<int64_t>(i) % (2 * channels)] += own[i];
+}
+
+template <class T>
+void scaleSample(const T* x, T* y, const float* scale, const float* offset, int64_t channels, int64_t rows, bool silu) {
+  at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / channels),
+                   [&](int64_t begin, int64_t end) { scaleRows(x, y, scale, offset, channels, silu, begin, end); });
+}
+
+}  // namespace
+
+void GroupStatistics::add(const at::Tensor& part) {
+  const int64_t batch = part.size(0), channels = part.size(1), pixels = part.size(2) * part.size(3);
+  if (!shift_.defined()) {
+    shift_ = part.select(3, 0).select(2, 0).to(at::kFloat).view({batch, groups_, -1}).narrow(2, 0, 1);
+    shift_ =
+        shift_.expand({batch, groups_, channels / groups_}).clone(at::MemoryFormat::Contiguous).view({batch, channels});
+    sums_ = at::zeros({batch, 2, channels}, part.options().dtype(at::kDouble).memory_format(std::nullopt));
+  }
+  count_ += pixels * (channels / groups_);
+  if (!onKernels(part)) {
+    const at::Tensor v = part.to(at::kDouble) - shift_.unsqueeze(-1).unsqueeze(-1);
+    sums_.select(1, 0).add_(v.sum({2, 3}));
+    sums_.select(1, 1).add_(v.square().sum({2, 3}));
+    return;
+  }
+  const at::Tensor x = part.contiguous(at::MemoryFormat::ChannelsLast);
+  for (int64_t n = 0; n < batch; ++n) {
+    const float* shift = shift_.const_data_ptr<float>() + n * channels;
+    double* sums = sums_.mutable_data_ptr<double>() + n * 2 * channels;
+    const int64_t first = n * pixels * channels;
+    if (x.scalar_type() == at::kFloat)
+      addSample(x.const_data_ptr<float>() + first, shift, sums, channels, pixels);
+    else
+      addSample(static_cast<const Bf16Bits*>(x.const_data_ptr()) + first, shift, sums, channels, pixels);
+  }
+}
+
+at::Tensor GroupStatistics::normalize(const at::Tensor& part, const at::Tensor& weight, const at::Tensor& bias,
+                                      double eps, bool silu) const {
+  const int64_t batch = part.size(0), channels = part.size(1), pixels = part.size(2) * part.size(3);
+  const at::Tensor totals = sums_.view({batch, 2, groups_, -1}).sum(-1, /*keepdim=*/true) / static_cast<double>(count_);
+  const at::Tensor mean = totals.select(1, 0), variance = (totals.select(1, 1) - mean.square()).clamp_min(0);
+  const at::Tensor inverse = (variance + eps).rsqrt();  // [N, groups, 1], as the others
+  const at::Tensor factor = inverse * weight.to(at::kDouble).view({1, groups_, -1});
+  const at::Tensor center = mean + shift_.to(at::kDouble).view({batch, groups_, -1}).narrow(2, 0, 1);
+  const at::Tensor scale = factor.view({batch, channels}).to(at::kFloat);
+  const at::Tensor offset =
+      (bias.to(at::kDouble).view({1, groups_, -1}) - center * factor).view({batch, channels}).to(at::kFloat);
+  if (!onKernels(part)) {
+    const at::Tensor y = part.to(at::kFloat) * scale.unsqueeze(-1).unsqueeze(-1) + offset.unsqueeze(-1).unsqueeze(-1);
+    return (silu ? at::silu(y) : y).to(part.scalar_type());
+  }
+  const at::Tensor x = part.contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor y = at::empty_like(x);
+  for (int64_t n = 0; n < batch; ++n) {
+    const float *a = scale.const_data_ptr<float>() + n * channels, *b = offset.const_data_ptr<float>() + n * channels;
+    const int64_t first = n * pixels * channels;
+    if (x.scalar_type() == at::kFloat)
+      scaleSample(x.const_data_ptr<float>() + first, y.mutable_data_ptr<float>() + first, a, b, channels, pixels, silu);
+    else
+      scaleSample(static_cast<const Bf16Bits*>(x.const_data_ptr()) + first,
+                  static_cast<Bf16Bits*>(y.mutable_data_ptr()) + first, a, b, channels, pixels, silu);
+  }
+  return y;
+}
+
 }  // namespace ldm

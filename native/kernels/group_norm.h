@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace ldm {
 
 /// Whether groupNorm() can take these: fp32 or bfloat16 on the CPU, channels-last or (fp32) contiguous, no gradients.
@@ -18,5 +20,22 @@ bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 /// @param weight, bias [C], or [N, C] with one for each sample
 at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
                      bool silu);
+
+/// Group normalization of images that come in parts: statistics over all of them first, then the parts again. On any
+/// device, without autograd; sums as in groupNorm().
+class GroupStatistics {
+ public:
+  explicit GroupStatistics(int64_t groups) : groups_(groups) {}
+  /// @param x fp32 or half precision [N, C, rows, W], the same N and C each time
+  void add(const at::Tensor& x);
+  /// The part normalized with the statistics of all that was added, then x * sigmoid(x) when `silu`.
+  at::Tensor normalize(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps,
+                       bool silu) const;
+
+ private:
+  int64_t groups_, count_ = 0;
+  at::Tensor shift_;  ///< fp32 [N, C]: what was subtracted of each value
+  at::Tensor sums_;   ///< double [N, 2, C]: of the values and of their squares
+};
 
 }  // namespace ldm

@@ -1,5 +1,6 @@
-// 3x3 convolution by the minimal filtering algorithm F(4x4, 3x3) of Winograd, after Lavin & Gray 2016, "Fast Algorithms
-// for Convolutional Neural Networks": a quarter of the multiplications of the direct sum.
+// 3x3 convolution by the minimal filtering algorithms of Winograd, after Lavin & Gray 2016, "Fast Algorithms for
+// Convolutional Neural Networks": F(4x4, 3x3) in fp32, with a quarter of the multiplications of the direct sum, and
+// F(2x2, 3x3) in bfloat16, with four ninths.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,7 +12,7 @@ namespace ldm {
 bool winogradSuits(const at::Tensor& x, const at::Tensor& weight);
 
 /// conv2d(x, weight, bias, stride 1, padding 1) for weight [O, C, 3, 3] and x [N, C, H, W] in any layout; the result is
-/// in channels-last layout. fp32 on the CPU, without autograd. `bias` may be undefined.
+/// in channels-last layout. fp32 or bfloat16 on the CPU, without autograd. `bias` may be undefined.
 ///
 /// The filters are transformed at each call: kept, they would take four times the memory of the weights. Error in fp32:
 /// 2e-6 to 5e-6 of the largest output with 128 to 512 channels (the direct sum: 3e-7 to 5e-7).

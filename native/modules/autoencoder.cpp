@@ -68,7 +68,15 @@ Encoder::Encoder(const Value& ddconfig) {
   convOut_ = child("conv_out", conv3x3(width, ddconfig.boolean("double_z") ? 2 * zChannels : zChannels));
 }
 
+at::Tensor Encoder::byRows(const at::Tensor& x) {
+  rows::Rows h = rows::held(rows::convolved(rows::whole(inFastLayout(x)), convIn_));
+  for (const auto& level : *down_) h = level->byRows(h);
+  const at::Tensor last = mid_->forward(rows::collected(h));
+  return convOut_->forward(normOut_->forwardSilu(last, autoencoder::swish));
+}
+
 at::Tensor Encoder::forward(const at::Tensor& x) {
+  if (rows::wanted(x, 1)) return byRows(x);
   at::Tensor h = convIn_->forward(inFastLayout(x));
   for (const auto& level : *down_) h = level->forward(h);
   h = mid_->forward(h);
@@ -106,7 +114,16 @@ Decoder::Decoder(const Value& ddconfig)
   convOut_ = child("conv_out", conv3x3(width, o.outCh));
 }
 
+at::Tensor Decoder::byRows(const at::Tensor& z) {
+  rows::Rows h = rows::whole(mid_->forward(convIn_->forward(inFastLayout(z))));
+  for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].byRows(h);
+  if (givePreEnd_) return rows::collected(h);
+  h = rows::convolved(rows::normalized(h, normOut_, autoencoder::kGroups, autoencoder::kEps, /*silu=*/true), convOut_);
+  return rows::collected(tanhOut_ ? rows::mapped(h, [](const at::Tensor& t) { return at::tanh(t); }) : h);
+}
+
 at::Tensor Decoder::forward(const at::Tensor& z) {
+  if (rows::wanted(z, int64_t{1} << (up_->size() - 1))) return byRows(z);
   at::Tensor h = mid_->forward(convIn_->forward(inFastLayout(z)));
   for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].forward(h);
   if (givePreEnd_) return h;

@@ -34,6 +34,9 @@ class Encoder : public Layer {
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
+  /// The same in memory that follows the tile (rows.h).
+  at::Tensor byRows(const at::Tensor& x);
+
   std::shared_ptr<Conv> convIn_, convOut_;
   std::shared_ptr<ModuleList<autoencoder::Level>> down_ = std::make_shared<ModuleList<autoencoder::Level>>();
   std::shared_ptr<autoencoder::MidBlock> mid_;
@@ -50,6 +53,9 @@ class Decoder : public Layer {
   const at::Tensor& lastLayer() const { return convOut_->weight; }
 
  private:
+  /// The same in memory that follows the tile (rows.h).
+  at::Tensor byRows(const at::Tensor& z);
+
   bool givePreEnd_, tanhOut_;
   std::shared_ptr<Conv> convIn_, convOut_;
   std::shared_ptr<autoencoder::MidBlock> mid_;

@@ -12,9 +12,6 @@
 namespace ldm::autoencoder {
 
 namespace {
-constexpr double kEps = 1e-6;
-constexpr int64_t kGroups = 32;
-
 std::shared_ptr<Conv> conv3x3(int64_t in, int64_t out) {
   return std::make_shared<Conv>(in, out, 3, ConvOptions{.stride = 1, .padding = 1});
 }
@@ -62,12 +59,25 @@ at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
   return inPlace ? h.add_(skip) : skip + h;
 }
 
+rows::Rows ResnetBlock::byRows(const rows::Rows& x) {
+  const rows::Rows h = rows::convolved(rows::normalized(x, norm1_, kGroups, kEps, /*silu=*/true), conv1_);
+  const rows::Rows change = rows::convolved(rows::normalized(h, norm2_, kGroups, kEps, /*silu=*/true), conv2_);
+  if (!shortcut_) return rows::sum(x, change);
+  if (shortcut_->weight.size(2) == 3) return rows::sum(rows::convolved(x, shortcut_), change);
+  return rows::sum(rows::mapped(x, [c = shortcut_](const at::Tensor& t) { return c->forward(t); }), change);
+}
+
 Upsample::Upsample(int64_t channels, bool withConv) {
   if (withConv) conv_ = child("conv", conv3x3(channels, channels));
 }
 at::Tensor Upsample::forward(const at::Tensor& x) {
   at::Tensor h = at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0);
   return conv_ ? conv_->forward(h) : h;
+}
+
+rows::Rows Upsample::byRows(const rows::Rows& x) {
+  const rows::Rows h = rows::doubled(x);
+  return conv_ ? rows::convolved(h, conv_) : h;
 }
 
 Downsample::Downsample(int64_t channels, bool withConv) {
@@ -77,6 +87,13 @@ Downsample::Downsample(int64_t channels, bool withConv) {
 at::Tensor Downsample::forward(const at::Tensor& x) {
   if (!conv_) return at::avg_pool2d(x, {2, 2}, {2, 2});
   return conv_->forward(at::constant_pad_nd(x, {0, 1, 0, 1}, 0));
+}
+
+rows::Rows Downsample::byRows(const rows::Rows& x) {
+  if (!conv_) return rows::halved(x, 0, [](const at::Tensor& t, bool) { return at::avg_pool2d(t, {2, 2}, {2, 2}); });
+  return rows::halved(x, 1, [conv = conv_](const at::Tensor& t, bool beyond) {
+    return conv->forward(at::constant_pad_nd(t, {0, 1, 0, beyond ? 1 : 0}, 0));
+  });
 }
 
 AttnBlock::AttnBlock(int64_t channels) {
@@ -153,6 +170,16 @@ at::Tensor Level::forward(const at::Tensor& x) {
   at::Tensor h = x;
   for (size_t i = 0; i < size(); ++i) h = block(i, h, {});
   return resample(h);
+}
+
+rows::Rows Level::byRows(const rows::Rows& x) const {
+  rows::Rows h = x;
+  for (size_t i = 0; i < size(); ++i) {
+    h = rows::held((*block_)[i].byRows(h));
+    if (attn_->size() > 0) h = rows::whole((*attn_)[i].forward(rows::collected(h)));
+  }
+  const auto resample = std::dynamic_pointer_cast<rows::ByRows>(resample_);
+  return resample ? rows::held(resample->byRows(h)) : h;
 }
 
 REGISTER("ldm.modules.diffusionmodules.model.ResnetBlock", ResnetBlock);

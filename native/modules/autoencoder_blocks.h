@@ -10,12 +10,15 @@
 #include <vector>
 
 #include "layers.h"
+#include "rows.h"
 
 namespace ldm::autoencoder {
 
 /// x * sigmoid(x), in two operations as the reference writes it: the fused one rounds differently.
 at::Tensor swish(const at::Tensor& x);
 
+constexpr double kEps = 1e-6;
+constexpr int64_t kGroups = 32;
 /// GroupNorm with 32 groups and eps 1e-6.
 std::shared_ptr<GroupNorm> normalize(int64_t channels);
 
@@ -28,7 +31,7 @@ struct ResnetBlockOptions {
 };
 
 /// norm - swish - conv - (+ time) - norm - swish - dropout - conv, plus the input.
-class ResnetBlock : public Layer {
+class ResnetBlock : public Layer, public rows::ByRows {
  public:
   explicit ResnetBlock(const ResnetBlockOptions& options);
   /// Methods: forward{x, temb?} -> {y}.
@@ -36,6 +39,8 @@ class ResnetBlock : public Layer {
   at::Tensor forward(const at::Tensor& x) override { return forward(x, {}); }
   /// x: [b, in, h, w]; temb: [b, tembChannels] or undefined.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& temb);
+  /// Without time embedding and dropout.
+  rows::Rows byRows(const rows::Rows& x) override;
 
  private:
   double dropout_;
@@ -45,11 +50,12 @@ class ResnetBlock : public Layer {
 };
 
 /// Nearest neighbour to twice the size, then a 3x3 convolution unless `withConv` is off.
-class Upsample : public Layer {
+class Upsample : public Layer, public rows::ByRows {
  public:
   Upsample(int64_t channels, bool withConv);
   explicit Upsample(const Value& params) : Upsample(params.integer("in_channels"), params.boolean("with_conv")) {}
   at::Tensor forward(const at::Tensor& x) override;
+  rows::Rows byRows(const rows::Rows& x) override;
 
  private:
   std::shared_ptr<Conv> conv_;
@@ -57,11 +63,12 @@ class Upsample : public Layer {
 
 /// 3x3 convolution with stride 2 after padding one row below and one column right, or 2x2 average pooling.
 /// An odd size is rounded down: (n + 1 - 3) / 2 + 1 with padding, n / 2 when pooling.
-class Downsample : public Layer {
+class Downsample : public Layer, public rows::ByRows {
  public:
   Downsample(int64_t channels, bool withConv);
   explicit Downsample(const Value& params) : Downsample(params.integer("in_channels"), params.boolean("with_conv")) {}
   at::Tensor forward(const at::Tensor& x) override;
+  rows::Rows byRows(const rows::Rows& x) override;
 
  private:
   std::shared_ptr<Conv> conv_;
@@ -121,6 +128,8 @@ class Level : public Layer {
   explicit Level(const Options& options);
   void setResample(const std::string& name, std::shared_ptr<Layer> resample) { resample_ = child(name, resample); }
   at::Tensor forward(const at::Tensor& x) override;
+  /// Attention sees all rows at once.
+  rows::Rows byRows(const rows::Rows& x) const;
 
   // The same in parts, for a network with skip connections.
   size_t size() const { return block_->size(); }

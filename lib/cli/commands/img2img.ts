@@ -92,9 +92,9 @@ async function draw(
   const [, , height, width] = picture.shape;
   const shape = latentShape(model, { height, width }, flags.initImg);
   checkLatent(flags, shape[0], firstStageFactor(model));
-  const { random, precision } = opened;
+  const { random, precision, tile } = opened;
   const images = picture.to({ device: model.device }).expand(wanted.n_samples, 3, height, width);
-  using latents = await encodePictures(model, images, { random, precision, signal });
+  using latents = await encodePictures(model, images, { random, precision, tile, signal });
   output.note(
     `${stepOfStrength(strength, wanted.ddim_steps)} of ${wanted.ddim_steps} steps, ${width} x ${height} pixels`,
   );

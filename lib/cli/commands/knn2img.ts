@@ -200,6 +200,7 @@ async function draw(
           ...size,
           random: opened.random,
           precision: opened.precision,
+          tile: opened.tile,
           signal,
           onProgress: ({ step, total }) => progress.update(run * total + step, {}, runs * total),
         }),

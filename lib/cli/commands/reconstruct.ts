@@ -86,7 +86,9 @@ async function reconstructOne(
   const pixels = cropImage(decoded, { size, random_crop: false, flip_p: 0 }, new DataRandom(0));
   const x = Tensor.from(pixels, [1, size, size, 3]).permute(0, 3, 1, 2).to({ device: loaded.model.device });
   const original = await picturesOf(x);
-  const result = await picturesOf(await firstStage.reconstruct(x, { signal, precision: flags.precision }));
+  const result = await picturesOf(
+    await firstStage.reconstruct(x, { signal, precision: flags.precision, tile: flags.tile }),
+  );
   if (result.height !== size || result.width !== size)
     throw new UsageError(
       `This model cannot reconstruct ${size} pixels: it gives ${result.width}. Try a multiple of 32 with --size.`,

@@ -16,7 +16,7 @@ import { firstStageFactor, latentShape } from './sizes';
 export async function encodePictures(
   model: LatentDiffusion,
   pictures: Tensor,
-  options: Pick<PipelineOptions, 'random' | 'precision' | 'signal'> = {},
+  options: Pick<PipelineOptions, 'random' | 'precision' | 'signal' | 'tile'> = {},
 ): Promise<Tensor> {
   latentShape(model, { height: pictures.shape[2], width: pictures.shape[3] });
   return model.encodeFirstStage(pictures.mul(2).sub(1), options);

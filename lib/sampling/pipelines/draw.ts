@@ -56,8 +56,8 @@ export async function drawLatents(model: DDPM, plan: DrawPlan, options: Pipeline
 
 /** Pictures [n, channels, H, W] in [0, 1] of latents (or of samples of a model without a first stage). @internal */
 export async function decodePictures(model: DDPM, latents: Tensor, options: PipelineOptions): Promise<Tensor> {
-  const { signal, precision } = options;
+  const { signal, precision, tile } = options;
   const images =
-    model instanceof LatentDiffusion ? await model.decodeFirstStage(latents, { signal, precision }) : latents;
+    model instanceof LatentDiffusion ? await model.decodeFirstStage(latents, { signal, precision, tile }) : latents;
   return images.to({ dtype: 'float32' }).add(1).div(2).clamp(0, 1);
 }

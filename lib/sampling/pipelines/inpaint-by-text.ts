@@ -54,10 +54,10 @@ async function inpaintingChannels(
   model: LatentInpaintDiffusion,
   image: Tensor,
   mask: Tensor,
-  { random, signal, precision }: PipelineOptions,
+  { random, signal, precision, tile }: PipelineOptions,
 ): Promise<Tensor> {
   const masked = image.mul(2).sub(1).mul(mask.neg().add(1));
-  const latent = await model.encodeFirstStage(masked, { random, signal, precision });
+  const latent = await model.encodeFirstStage(masked, { random, signal, precision, tile });
   const keys = model.params.concat_keys as string[];
   return Tensor.cat(
     keys.map((key) => (key === model.params.masked_image_key ? latent : smallMask(model, mask))),

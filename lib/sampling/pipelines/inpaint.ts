@@ -49,11 +49,11 @@ export async function inpaintConditioning(
   model: LatentDiffusion,
   image: Tensor,
   mask: Tensor,
-  options: Pick<PipelineOptions, 'signal' | 'precision'> = {},
+  options: Pick<PipelineOptions, 'signal' | 'precision' | 'tile'> = {},
 ): Promise<Tensor> {
-  const { signal, precision } = options;
+  const { signal, precision, tile } = options;
   const masked = mask.neg().add(1).mul(image).mul(2).sub(1);
-  const encoded = await noGrad(() => model.getLearnedConditioning(masked, { signal, precision }));
+  const encoded = await noGrad(() => model.getLearnedConditioning(masked, { signal, precision, tile }));
   return Tensor.cat([encoded, smallMask(model, mask.mul(2).sub(1))], 1);
 }
 
