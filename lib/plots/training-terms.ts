@@ -32,7 +32,7 @@ const GROUPS: readonly Group[] = [
   { title: 'Regularization of the latents', yLabel: 'kl_loss', terms: ['kl_loss'] },
   { title: 'Regularization of the latents', yLabel: 'quant_loss', terms: ['quant_loss'] },
   {
-    title: 'Adaptive weight of the adversarial part (0 before disc_start)',
+    title: 'Adaptive weight of the adversarial part (which counts from disc_start on)',
     yLabel: 'd_weight',
     terms: ['d_weight'],
   },

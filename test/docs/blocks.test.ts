@@ -1,0 +1,124 @@
+/**
+ * Code blocks of README and docs. Every `ldm` line is parsed by the program's own definitions. Fenced blocks `sh` and `ts` are run
+ * in a folder with small models, but those that say `no-run: reason`.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { createProgram } from '../../lib/cli/program';
+import { runLdm } from '../cli/run-ldm';
+import { ROOT, runNode } from '../helpers/child';
+import { writeFiles } from '../helpers/temp-folder';
+import { blocksOf, ldmCommands } from './blocks';
+import { PAGES, readPage } from './pages';
+import { prepareFolder } from './prepared';
+
+const all = PAGES.flatMap((page) => blocksOf(readPage(page)).map((block) => ({ ...block, page })));
+const fenced = all.filter(({ language }) => ['sh', 'ts', 'js'].includes(language));
+const runnable = fenced.filter(({ noRun }) => noRun === null);
+
+/** Parses a command line without running it; the message of what is wrong with it, or null. */
+async function problemOf(args: readonly string[]): Promise<string | null> {
+  const said: string[] = [];
+  const program = await createProgram(args);
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({ writeErr: (text) => said.push(text), writeOut: () => {} });
+    command.action(() => {});
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return null;
+  } catch (error) {
+    return (error as { exitCode?: number }).exitCode === 0 ? null : (said[0] ?? String(error)).trim();
+  }
+}
+
+describe('extraction', () => {
+  test('blocks, languages, reasons and words', () => {
+    const page =
+      'Text\n\n```sh no-run: takes hours\nldm a\n```\n\n    $ ldm b --x "two words"  # why\n    FOO=1 npx ldm c \\\n      d\n\nend';
+    const blocks = blocksOf(page);
+    expect(blocks.map(({ line, language, noRun }) => [line, language, noRun])).toEqual([
+      [4, 'sh', 'takes hours'],
+      [7, '', null],
+    ]);
+    expect(ldmCommands(blocks[1]!.code)).toEqual([
+      ['b', '--x', 'two words'],
+      ['c', 'd'],
+    ]);
+  });
+
+  test('the check of command lines finds mistakes', async () => {
+    expect(await problemOf(['sample', 'logs/x', '--no-such-option'])).toMatch(/unknown option/);
+    expect(await problemOf(['no-such-command'])).toMatch(/too many arguments|unknown command/);
+    expect(await problemOf(['plot'])).toMatch(/missing required argument/);
+    expect(await problemOf(['plot', 'gan'])).toBeNull();
+  });
+
+  test('there is much to check, and what is not run says why', () => {
+    expect(all.flatMap(({ code }) => ldmCommands(code)).length).toBeGreaterThan(80);
+    expect(runnable.length).toBeGreaterThan(15);
+    for (const { noRun } of fenced) if (noRun !== null) expect(noRun.length).toBeGreaterThan(7);
+    expect(fenced.length - runnable.length).toBeLessThan(20);
+  });
+});
+
+test('every ldm command line in the docs is one that the program takes', async () => {
+  const problems: string[] = [];
+  for (const { page, line, code } of all) {
+    for (const args of ldmCommands(code)) {
+      // What stands for something: a synopsis.
+      if (args.some((word) => ['...', 'COMMAND', '[options]'].includes(word))) continue;
+      const problem = await problemOf(args);
+      if (problem) problems.push(`${page}:${line}: ldm ${args.join(' ')}\n  ${problem}`);
+    }
+  }
+  expect(problems).toEqual([]);
+});
+
+describe('running', () => {
+  let folder: string;
+  const before = process.cwd();
+  beforeAll(async () => {
+    folder = await prepareFolder();
+    process.chdir(folder);
+  });
+  afterAll(() => {
+    process.chdir(before);
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  const shell = runnable.filter(({ language }) => language === 'sh');
+  test.each(shell.map((block) => [`${block.page}:${block.line}`, block] as const))('%s', async (_name, block) => {
+    const commands = ldmCommands(block.code);
+    const lines = block.code.split('\n').filter((line) => line.trim() !== '' && !line.trim().startsWith('#'));
+    // A block that runs holds nothing but commands of this program.
+    expect(lines.filter((line) => !line.startsWith(' ')).length).toBe(commands.length);
+    for (const args of commands) {
+      const { code, stderr } = await runLdm(...args);
+      expect({ args, code, stderr: code === 0 ? '' : stderr }).toEqual({ args, code: 0, stderr: '' });
+    }
+  });
+
+  test('programs', async () => {
+    const programs = runnable.filter(({ language }) => language !== 'sh');
+    writeFiles(folder, Object.fromEntries(programs.map(({ code }, i) => [`block-${i}.mts`, code])));
+    const names = programs.map(({ page, line }) => `${page}:${line}`);
+    writeFiles(folder, {
+      'all.mts': `for (const [i, name] of ${JSON.stringify(names)}.entries()) {
+  try { await import(\`./block-\${i}.mts\`); } catch (error) { console.error(name, error); process.exitCode = 1; }
+}`,
+    });
+    const tsx = path.join(ROOT, 'node_modules/tsx/dist/loader.mjs');
+    const { code, stderr } = await runNode(['--import', tsx, 'all.mts'], { cwd: folder });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(programs.length).toBeGreaterThan(2);
+  });
+
+  test('the pictures that the blocks draw are pictures', async () => {
+    const drawn = fs.readdirSync(path.join(folder, 'out/plots')).filter((name) => name.endsWith('.png'));
+    expect(drawn).toEqual(expect.arrayContaining(['bound.png', 'gan.png', 'schedules.png', 'steps.png']));
+    for (const name of drawn)
+      expect((await sharp(path.join(folder, 'out/plots', name)).metadata()).width).toBeGreaterThan(400);
+  });
+});
