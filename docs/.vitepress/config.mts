@@ -1,18 +1,7 @@
 // The documentation site; `npm run docs` builds it into docs/.vitepress/dist. It loads nothing from other sites.
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
-import { sidebar } from './sidebar';
-
-// Pages of parts that may not be there in a given state of the project take their place by themselves.
-const pages = ['serve', 'exactness-and-speed'].filter((name) =>
-  existsSync(fileURLToPath(new URL(`../${name}.md`, import.meta.url))),
-);
-const titles: Record<string, string> = { serve: 'The web demo', 'exactness-and-speed': 'Exactness and speed' };
-for (const name of pages) {
-  const group = sidebar.find(({ text }) => text === (name === 'serve' ? 'Use models' : 'Background'));
-  group?.items.splice(2, 0, { text: titles[name]!, link: `/${name}` });
-}
+import { sidebarOf } from './sidebar';
 
 export default defineConfig({
   title: 'node-ldm',
@@ -28,7 +17,7 @@ export default defineConfig({
       { text: 'Commands', link: '/reference/cli' },
       { text: 'API', link: '/api/index.html', target: '_self' },
     ],
-    sidebar,
+    sidebar: sidebarOf(fileURLToPath(new URL('..', import.meta.url))),
     outline: [2, 3],
     search: { provider: 'local' },
   },
