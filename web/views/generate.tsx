@@ -1,5 +1,5 @@
 /** Generate: from a text, a class or nothing to pictures. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useApp } from '../app-context';
 import { Condition, DrawOptions } from '../parts/draw-form';
 import { Gallery } from '../parts/gallery';
@@ -20,6 +20,7 @@ export function Generate({ query }: { query: URLSearchParams }) {
   const [modelOfSettings, setModelOfSettings] = useState(() => recall<string | null>('generate.model', null));
   const [drawn, setDrawn] = useState({ count: 1, ratio: 1 });
   const [open, setOpen] = useState<string | null>(null);
+  const results = useRef<HTMLDivElement>(null);
   const job = useJob();
 
   const change = (part: Partial<FormSettings>) => setSettings((before) => ({ ...before, ...part }));
@@ -62,6 +63,7 @@ export function Generate({ query }: { query: URLSearchParams }) {
   const start = async () => {
     const { width = info.size.width, height = info.size.height, n } = settings;
     setDrawn({ count: n, ratio: width / height });
+    if (isNarrow()) results.current?.scrollIntoView({ behavior: 'smooth' });
     const done = await job.start('generate', { settings: { ...requestOf(settings, info), n } });
     if (!done) return;
     await app.keep(done);
@@ -100,7 +102,7 @@ export function Generate({ query }: { query: URLSearchParams }) {
         <button type="submit" class="primary wide" disabled={job.busy} title="Ctrl + Enter">
           <Icon name="generate" /> {settings.n > 1 ? `Draw ${settings.n} pictures` : 'Draw a picture'}
         </button>
-        <details class="more" open>
+        <details class="more" open={!isNarrow()}>
           <summary>Settings</summary>
           <div class="fields">
             <DrawOptions {...form} size sampler batch />
@@ -111,7 +113,7 @@ export function Generate({ query }: { query: URLSearchParams }) {
         </details>
         <p class="hint">Drop a picture of this project anywhere here to get its settings back.</p>
       </form>
-      <div class="results">
+      <div class="results" ref={results}>
         {job.busy && <Progress status={job.status} onCancel={job.cancel} />}
         {job.error && (
           <p class="error" role="alert">
@@ -148,6 +150,9 @@ export function Generate({ query }: { query: URLSearchParams }) {
     </div>
   );
 }
+
+/** On a phone the pictures lie below the form. */
+const isNarrow = () => matchMedia('(max-width: 760px)').matches;
 
 function Welcome() {
   return (
