@@ -34,7 +34,7 @@ export class InceptionV3 extends Module {
    * @throws LdmError ERR_FILE, ERR_CHECKPOINT when it is no Inception v3
    */
   async loadWeights(file: string): Promise<void> {
-    using checkpoint = await readCheckpoint(file);
+    using checkpoint = await readCheckpoint(file, { torchScript: true });
     const state = new Map<string, Tensor>();
     for (const [name, tensor] of checkpoint.stateDict) {
       const own = inceptionName(name);
