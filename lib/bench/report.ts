@@ -58,12 +58,20 @@ export interface BenchReport {
   results: BenchResult[];
 }
 
-/** The machine, with no results yet. */
+/** The machine, with no results yet. @throws LdmError ERR_DEVICE when the device is not there */
 export function emptyReport(device: string): BenchReport {
-  const gpu = /^cuda(?::(\d+))?$/.exec(device);
-  const name = gpu ? native().info().cudaDevices[Number(gpu[1] ?? 0)] : os.cpus()[0].model;
   const memory = Math.round(os.totalmem() / 2 ** 30);
-  return { device: name.trim(), cpus: os.availableParallelism(), memory, results: [] };
+  return { device: nameOf(device), cpus: os.availableParallelism(), memory, results: [] };
+}
+
+function nameOf(device: string): string {
+  if (device === 'cpu') return os.cpus()[0].model.trim();
+  const { cudaDevices } = native().info();
+  const index = /^cuda(?::(\d+))?$/.exec(device);
+  const name = index && cudaDevices[Number(index[1] ?? 0)];
+  if (name) return name.trim();
+  const there = ['cpu', ...cudaDevices.map((gpu, i) => `cuda:${i} (${gpu})`)];
+  throw new LdmError('ERR_DEVICE', `There is no device ${device}. There are: ${there.join(', ')}.`);
 }
 
 /** File name for a device: 'AMD EPYC 9B45' is amd-epyc-9b45.json. */

@@ -17,6 +17,7 @@ test.each([
   [['--only', 'kl-f9'], 2, /There is no workload kl-f9/],
   [['--rounds', '4'], 2, /at least 5/],
   [['--precision', 'fp8'], 2, /fp32, bf16/],
+  [['--device', 'cuda:7'], 1, /There is no device cuda:7\. There are: cpu/],
   [['--python', '/nowhere/python', '--only', 'start-up'], 1, /\/nowhere\/python cannot import torch/],
 ])('%j is refused', async (args, code, message) => {
   expect(await runLdm('bench', ...args)).toMatchObject({ code, stderr: expect.stringMatching(message) });
