@@ -9,6 +9,7 @@ import { bundledModel } from '../models/bundled-model';
 import { locateModel } from '../models/load-model';
 import { modelZoo, zooConfig } from '../models/model-zoo';
 import { configsOf } from '../training/log-folder';
+import { expectFolder } from './expect-folder';
 import { HttpError } from './http-error';
 
 /** A checkpoint and what it is loaded with. */
@@ -38,7 +39,7 @@ export class Catalog {
   /** @throws LdmError ERR_FILE for a model that is not there */
   constructor(private readonly options: CatalogOptions) {
     for (const source of options.models ?? []) locateModel(source);
-    if (options.folder !== undefined) fs.readdirSync(options.folder);
+    if (options.folder !== undefined) expectFolder(options.folder);
   }
 
   /** The list of now: files may have come since the last time. */

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { loadConfig } from '../config';
 import { configsOf, LogFolder } from '../training/log-folder';
+import { expectFolder } from './expect-folder';
 import { HttpError } from './http-error';
 import type { LogDetails, LogEntry, LogImage, LogSeries } from './protocol';
 
@@ -23,9 +24,12 @@ export class Logs {
   /** Parsed metrics by file, so that a growing file is read once. */
   readonly #read = new Map<string, MetricsFile>();
 
-  /** @param roots folders in which log folders lie, or log folders */
+  /**
+   * @param roots folders in which log folders lie, or log folders
+   * @throws LdmError ERR_FILE for one that is not there
+   */
   constructor(private readonly roots: readonly string[]) {
-    for (const root of roots) fs.readdirSync(root);
+    for (const root of roots) expectFolder(root);
   }
 
   get any(): boolean {

@@ -74,7 +74,8 @@ describe('models', () => {
     fs.symlinkSync(path.join(folder, 'secret.ckpt'), link);
     fs.symlinkSync(folder, path.join(folder, 'models/up'));
     const listed = (await server.get('api/models')).body.map(({ id }: any) => id);
-    expect(listed.sort()).toEqual(Object.values(ids).sort());
+    // The bundled model is offered beside those of the folder.
+    expect(listed.filter((id: string) => id !== 'bundled').sort()).toEqual(Object.values(ids).sort());
     for (const id of [
       '../secret.ckpt',
       path.join(folder, 'secret.ckpt'),
@@ -384,7 +385,7 @@ describe('security', () => {
 
   test('a taken port and missing folders are told', async () => {
     await expect(TestServer.start({ port: server.running.port })).rejects.toThrow(/taken/);
-    await expect(TestServer.start({ folder: path.join(folder, 'none') })).rejects.toThrow(/ENOENT|no folder/);
+    await expect(TestServer.start({ folder: path.join(folder, 'none') })).rejects.toThrow(/no folder/);
   });
 });
 
