@@ -10,7 +10,7 @@ import { Tensor } from '../tensor';
 const KINDS = ['hinge', 'vanilla'] as const;
 const SIDE = 8;
 /** Answers that are drawn. */
-const RANGE = { low: -4, high: 4, step: 0.125 };
+const RANGE = { low: -4, high: 4, step: 0.25 };
 /** So sure an answer that the other picture's part of the loss is 0 in float32. */
 const SURE = 200;
 /** Keeps what LeakyReLU gets positive, where it changes nothing. */
