@@ -222,9 +222,11 @@ export class Trainer {
     const { globalStep, batchIdx } = this.#state;
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
     const { accumulateGradBatches: accumulate, gradientClipping: clip, precision, onNan } = this.#options;
+    const { exactLogs, reuseReconstructions } = this.#options;
+    const shortcuts = { skipIdle: !exactLogs, reuseReconstructions };
     try {
       return await this.#trainable.trainBatch(
-        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate, clip },
+        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate, clip, ...shortcuts },
         { random: this.#generator, signal: this.#abort.signal, precision },
       );
     } catch (error) {

@@ -79,6 +79,9 @@ export interface TrainingRunOptions {
   schedule?: LearningRateSchedule;
   /** What to do when something is not finite; default 'error'. */
   onNan?: 'error' | 'skip';
+  /** As in TrainerOptions; both false by default. */
+  exactLogs?: boolean;
+  reuseReconstructions?: boolean;
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
   vgg?: string;
   /** What to do about an image that cannot be read; default 'skip'. */
@@ -187,6 +190,8 @@ export class TrainingRun {
         generator: device === 'cpu' ? generator : undefined,
         precision: options.precision ?? setup.options.precision,
         onNan: options.onNan,
+        exactLogs: options.exactLogs,
+        reuseReconstructions: options.reuseReconstructions,
         onProgress: options.onProgress,
         onInfo: options.onInfo,
       });

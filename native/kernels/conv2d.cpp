@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "../core/module.h"
+#include "conv2d_gradient.h"
 #include "im2col.h"
 #include "linear.h"
 #include "policy.h"
@@ -28,10 +31,32 @@ at::Tensor fastConv2d(const at::Tensor& x, const at::Tensor& w, const at::Tensor
   return at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), w, bias, stride, padding);
 }
 
+/// libtorch's convolutions of many pixels are faster in channels-last layout, those of few in the contiguous one.
+at::Tensor inLayoutFor(int64_t pixels, const at::Tensor& x) {
+  constexpr int64_t kFewPixels = 512;
+  return x.contiguous(pixels <= kFewPixels ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast);
+}
+
+at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
+                              int64_t padding) {
+  // Frozen weights belong to networks that only measure (LPIPS), whose kinks make much of a rounding error.
+  if (!weight.requires_grad()) return at::conv2d(x, weight, bias, stride, padding);
+  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, bias, stride, padding);
+  const int64_t pixels = x.size(0) * (x.size(2) / stride) * (x.size(3) / stride);
+  const bool few = pixels * weight.size(0) < kFewElements;
+  // with fewer channels the three transforms of a step take as long as the products that they save
+  const bool wide = std::min(weight.size(0), weight.size(1)) >= 128;
+  if (!few && wide && stride == 1 && padding == 1 && winogradSuits(x, weight))
+    return winogradWithGradient(x, weight, bias);
+  const bool keep = few ? x.is_contiguous() : weight.size(2) == 1;
+  return at::conv2d(keep ? x : inLayoutFor(pixels, x), weight, bias, stride, padding);
+}
+
 }  // namespace
 
 at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                   int64_t padding) {
+  if (x.dim() == 4 && fastTraining({x, weight, bias})) return conv2dWithGradient(x, weight, bias, stride, padding);
   const FastScope fast({x, weight, bias});
   if (!fast || x.dim() != 4 || x.size(1) != weight.size(1))
     return at::conv2d(x, widened(weight, x), bias, stride, padding);

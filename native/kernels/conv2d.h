@@ -7,8 +7,9 @@ namespace ldm {
 
 /// at::conv2d(x, weight, bias, stride, padding).
 ///
-/// 3x3 convolutions of many channels over large images, where no gradients are needed, go through Winograd's algorithm
-/// (winograd.h) under KernelPolicy::Fast; their result is in channels-last layout, which the following layers keep.
+/// Under KernelPolicy::Fast 3x3 convolutions of many channels over large images go through Winograd's algorithm
+/// (winograd.h); their result is in channels-last layout, which the following layers keep. Where gradients are needed,
+/// the other convolutions take the layout or the algorithm that is fastest for their size (conv2d_gradient.h).
 /// @param x [N, C, H, W]
 /// @param weight [O, C, k, k]
 /// @param bias [O] or undefined

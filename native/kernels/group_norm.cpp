@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "group_norm_gradient.h"
 #include "policy.h"
 #include "simd.h"
 
@@ -101,11 +102,16 @@ LDM_SIMD void scaleSpan(const float* x, float* y, float scale, float offset, boo
     for (int64_t i = 0; i < count; ++i) y[i] = x[i] * scale + offset;
 }
 
-/// Scale and offset of each channel of a group, from the sums of its values minus `shift`.
+/// Scale and offset of each channel of a group, from the sums of its values minus `shift`; mean and inverse deviation
+/// of the group to `statistics` unless that is null.
 void groupCoefficients(double total, double squares, double count, double shift, double eps, const float* weight,
-                       const float* bias, float* scale, float* offset, int64_t channels) {
+                       const float* bias, float* scale, float* offset, int64_t channels, double* statistics) {
   const double mean = total / count, variance = std::max(0.0, squares / count - mean * mean);
   const double inverse = 1 / std::sqrt(variance + eps);
+  if (statistics) {
+    statistics[0] = mean + shift;
+    statistics[1] = inverse;
+  }
   for (int64_t c = 0; c < channels; ++c) {
     scale[c] = static_cast<float>(weight[c] * inverse);
     offset[c] = static_cast<float>(bias[c] - (mean + shift) * weight[c] * inverse);
@@ -119,6 +125,10 @@ struct Task {
   const float *weight, *bias;
   int64_t step;
   bool silu;
+  double* statistics;  ///< null, or where mean and inverse deviation of each group go
+  double* statisticsOf(int64_t sample, int64_t group) const {
+    return statistics ? statistics + (sample * groups + group) * 2 : nullptr;
+  }
 };
 
 template <class T>
@@ -147,7 +157,7 @@ void channelsLast(const T* x, T* y, const Task& task) {
         }
       groupCoefficients(total, squares, static_cast<double>(rows * width), shift[g * width], task.eps,
                         weight + g * width, bias + g * width, scale.data() + g * width, offset.data() + g * width,
-                        width);
+                        width, task.statisticsOf(n, g));
     }
     at::parallel_for(0, rows, grain, [&](int64_t begin, int64_t end) {
       scaleRows(xn, y + n * rows * channels, scale.data(), offset.data(), channels, task.silu, begin, end);
@@ -164,27 +174,27 @@ void contiguous(const float* x, float* y, const Task& task) {
       double total = 0, squares = 0;
       sumSpan(x + at, x[at], width * rows, total, squares);
       groupCoefficients(total, squares, static_cast<double>(rows * width), x[at], task.eps, task.weight + own,
-                        task.bias + own, scale.data(), offset.data(), width);
+                        task.bias + own, scale.data(), offset.data(), width, task.statisticsOf(i / groups, i % groups));
       for (int64_t c = 0; c < width; ++c)
         scaleSpan(x + at + c * rows, y + at + c * rows, scale[c], offset[c], task.silu, rows);
     }
   });
 }
 
-bool isChannelsLast(const at::Tensor& x) {
-  return x.dim() == 4 && x.is_contiguous(at::MemoryFormat::ChannelsLast) && !x.is_contiguous();
-}
-
 }  // namespace
 
 bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  // libtorch's own kernels for channels-last tensors are neither accurate nor fast
+  if (needGradients({x, weight, bias}))
+    return weight.dim() == 1 && fastTraining({x, weight, bias}) &&
+           (isChannelsLast(x) || (x.is_contiguous() && x.numel() >= kFewElements));
   if (isChannelsLast(x))
     return (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && FastScope({x, weight, bias});
   return x.scalar_type() == at::kFloat && x.is_contiguous() && FastScope({x, weight, bias});
 }
 
-at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
-                     bool silu) {
+at::Tensor groupNormForward(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
+                            double eps, bool silu, double* statistics) {
   at::Tensor y = at::empty_like(x);
   const at::Tensor w = weight.to(at::kFloat).contiguous(), b = bias.to(at::kFloat).contiguous();
   const int64_t batch = x.size(0), channels = x.size(1);
@@ -196,7 +206,8 @@ at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weig
                   .weight = w.const_data_ptr<float>(),
                   .bias = b.const_data_ptr<float>(),
                   .step = weight.dim() == 2 ? channels : 0,
-                  .silu = silu};
+                  .silu = silu,
+                  .statistics = statistics};
   if (x.scalar_type() == at::kBFloat16)
     channelsLast(static_cast<const Bf16Bits*>(x.const_data_ptr()), static_cast<Bf16Bits*>(y.mutable_data_ptr()), task);
   else if (isChannelsLast(x))
@@ -285,6 +296,12 @@ at::Tensor GroupStatistics::normalize(const at::Tensor& part, const at::Tensor& 
                   static_cast<Bf16Bits*>(y.mutable_data_ptr()) + first, a, b, channels, pixels, silu);
   }
   return y;
+}
+
+at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
+                     bool silu) {
+  if (needGradients({x, weight, bias})) return groupNormWithGradient(x, groups, weight, bias, eps, silu);
+  return groupNormForward(x, groups, weight, bias, eps, silu, nullptr);
 }
 
 }  // namespace ldm

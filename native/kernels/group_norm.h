@@ -7,7 +7,8 @@
 
 namespace ldm {
 
-/// Whether groupNorm() can take these: fp32 or bfloat16 on the CPU, channels-last or (fp32) contiguous, no gradients.
+/// Whether groupNorm() can take these: fp32 or bfloat16 on the CPU, channels-last or (fp32) contiguous; with
+/// gradients fp32, unless it is small and contiguous.
 bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// group_norm(x, groups, weight, bias, eps) (Wu & He 2018), then x * sigmoid(x) when `silu`, in the layout of x.
@@ -16,6 +17,7 @@ bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 /// over those: they are right also where the mean is large beside the deviation (libtorch's own kernel for
 /// channels-last tensors is off by 1e-1 with a mean of 50 deviations).
 /// They are the same for bfloat16, of which only the result is rounded.
+/// The gradient is one function as well: it keeps x and the statistics, not the normalized values.
 /// @param x [N, C, ...], C divisible by groups
 /// @param weight, bias [C], or [N, C] with one for each sample
 at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,

@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace ldm {
@@ -47,6 +48,20 @@ at::Tensor FastScope::take(const at::Tensor& tensor) const { return tensor.to(*t
 at::Tensor inFastLayout(const at::Tensor& image) {
   const bool served = image.dim() == 4 && !at::GradMode::is_enabled() && FastScope({image});
   return served ? image.contiguous(at::MemoryFormat::ChannelsLast) : image;
+}
+
+bool needGradients(std::initializer_list<at::Tensor> tensors) {
+  if (!at::GradMode::is_enabled()) return false;
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [](const at::Tensor& t) { return t.defined() && t.requires_grad(); });
+}
+
+bool fastTraining(std::initializer_list<at::Tensor> tensors) {
+  if (kernelPolicy() != KernelPolicy::Fast || at::autocast::is_autocast_enabled(at::kCPU)) return false;
+  return needGradients(tensors) && std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) {
+           return !t.defined() ||
+                  (t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.numel() > 0);
+         });
 }
 
 }  // namespace ldm

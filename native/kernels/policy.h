@@ -39,4 +39,15 @@ class FastScope {
 /// An image in channels-last layout where the fast paths will serve the network that it goes through, else as it is.
 at::Tensor inFastLayout(const at::Tensor& image);
 
+/// Where gradients are needed, tensors with fewer elements go through libtorch's operators: there is little time to
+/// win, and tiny networks train bit by bit as under KernelPolicy::Exact.
+constexpr int64_t kFewElements = int64_t{1} << 17;
+
+/// Whether autograd records what is computed from these; undefined ones do not count.
+bool needGradients(std::initializer_list<at::Tensor> tensors);
+
+/// Whether fast paths with gradients may serve an operation on these tensors: some need a gradient, and all are dense,
+/// on the CPU and in fp32. Under autocast none may.
+bool fastTraining(std::initializer_list<at::Tensor> tensors);
+
 }  // namespace ldm

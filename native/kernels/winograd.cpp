@@ -132,29 +132,38 @@ LDM_INLINE void store(const Lane& from, Bf16Bits* to) {
   for (int64_t k = 0; k < kLanes; ++k) to[k] = narrow<Bf16Bits>(from[k]);
 }
 
+/// Where the 3x3 taps of output channel o and input channel c begin: at o * out + c * in.
+struct FilterStrides {
+  int64_t out, in;
+  bool rotated;  ///< whether the taps are read backwards, which turns them by half a turn
+};
+
 /// weight[o][c][3][3] -> u[planes][O][C] for output channels [begin, end).
 template <class F, class T = typename F::Number>
-LDM_INLINE void filters(const T* weight, T* u, int64_t outChannels, int64_t channels, int64_t begin, int64_t end) {
+LDM_INLINE void filters(const T* weight, const FilterStrides& strides, T* u, int64_t outChannels, int64_t channels,
+                        int64_t begin, int64_t end) {
   const int64_t plane = planeStride(outChannels, channels);
   for (int64_t o = begin; o < end; ++o)
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const T* source = weight + (o * channels + c) * 9;
+      const T* source = weight + o * strides.out + c * strides.in;
       Lane taps[9], half[F::kPatch * 3], full[F::kPlanes];
-      for (int64_t i = 0; i < 9; ++i)
-        for (int64_t k = 0; k < kLanes; ++k) taps[i][k] = widen(source[k * 9 + i]);
+      for (int64_t i = 0; i < 9; ++i) {
+        const T* tap = source + (strides.rotated ? 8 - i : i);
+        for (int64_t k = 0; k < kLanes; ++k) taps[i][k] = widen(tap[k * strides.in]);
+      }
       for (int64_t j = 0; j < 3; ++j) F::filter(taps + j, half + j, 3, 3);
       for (int64_t i = 0; i < F::kPatch; ++i) F::filter(half + i * 3, full + i * F::kPatch, 1, 1);
       T* target = u + o * channels + c;
       for (int64_t p = 0; p < F::kPlanes; ++p) store(full[p], target + p * plane);
     }
 }
-LDM_SIMD void transformFilters(const float* weight, float* u, int64_t outChannels, int64_t channels, int64_t begin,
-                               int64_t end) {
-  filters<Four>(weight, u, outChannels, channels, begin, end);
+LDM_SIMD void transformFilters(const float* weight, const FilterStrides& strides, float* u, int64_t outChannels,
+                               int64_t channels, int64_t begin, int64_t end) {
+  filters<Four>(weight, strides, u, outChannels, channels, begin, end);
 }
-LDM_SIMD void transformFilters(const Bf16Bits* weight, Bf16Bits* u, int64_t outChannels, int64_t channels,
-                               int64_t begin, int64_t end) {
-  filters<Two>(weight, u, outChannels, channels, begin, end);
+LDM_SIMD void transformFilters(const Bf16Bits* weight, const FilterStrides& strides, Bf16Bits* u, int64_t outChannels,
+                               int64_t channels, int64_t begin, int64_t end) {
+  filters<Two>(weight, strides, u, outChannels, channels, begin, end);
 }
 
 struct Geometry {
@@ -239,9 +248,10 @@ T* write(const at::Tensor& t) {
 
 /// The whole convolution; x and w in their layouts, y to be filled.
 template <class F>
-void convolve(const at::Tensor& x, const at::Tensor& w, const at::Tensor& offset, const at::Tensor& y) {
+void convolve(const at::Tensor& x, const at::Tensor& w, const FilterStrides& strides, const at::Tensor& offset,
+              const at::Tensor& y) {
   using T = typename F::Number;
-  const int64_t batch = x.size(0), in = w.size(1), out = w.size(0), height = x.size(2), width = x.size(3);
+  const int64_t batch = x.size(0), in = x.size(1), out = y.size(1), height = x.size(2), width = x.size(3);
   const Geometry g{height, width, (height + F::kTile - 1) / F::kTile, (width + F::kTile - 1) / F::kTile};
   const int64_t tiles = batch * g.tilesY * g.tilesX;
   const int64_t tileBlock = std::min(tiles, std::max<int64_t>(128, kHeldInputs / (F::kPlanes * std::max(in, out))));
@@ -259,7 +269,7 @@ void convolve(const at::Tensor& x, const at::Tensor& w, const at::Tensor& offset
   for (int64_t firstOut = 0; firstOut < out; firstOut += outBlock) {
     const int64_t outs = std::min(outBlock, out - firstOut);
     at::parallel_for(0, outs, 8, [&](int64_t begin, int64_t end) {
-      transformFilters(read<T>(w) + firstOut * in * 9, write<T>(u), outs, in, begin, end);
+      transformFilters(read<T>(w) + firstOut * strides.out, strides, write<T>(u), outs, in, begin, end);
     });
     for (int64_t first = 0; first < tiles; first += tileBlock) {
       const int64_t count = std::min(tileBlock, tiles - first);
@@ -293,18 +303,20 @@ bool winogradSuits(const at::Tensor& x, const at::Tensor& weight) {
   return pixels >= 1024 && x.size(2) >= 8 && x.size(3) >= 8;
 }
 
-at::Tensor winogradConv3x3(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+at::Tensor winogradConv3x3(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
   at::NoGradGuard noGrad;
   const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast), w = weight.contiguous();
-  const int64_t out = w.size(0);
+  const int64_t in = x.size(1), out = w.size(transposed ? 1 : 0);
+  const FilterStrides strides =
+      transposed ? FilterStrides{9, out * 9, /*rotated=*/true} : FilterStrides{in * 9, 9, /*rotated=*/false};
   const at::Tensor offset =
       bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({out}, w.options().dtype(at::kFloat));
   const at::Tensor y =
       at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (x.scalar_type() == at::kFloat)
-    convolve<Four>(x, w, offset, y);
+    convolve<Four>(x, w, strides, offset, y);
   else
-    convolve<Two>(x, w, offset, y);
+    convolve<Two>(x, w, strides, offset, y);
   return y;
 }
 

@@ -16,6 +16,14 @@ bool winogradSuits(const at::Tensor& x, const at::Tensor& weight);
 ///
 /// The filters are transformed at each call: kept, they would take four times the memory of the weights. Error in fp32:
 /// 2e-6 to 5e-6 of the largest output with 128 to 512 channels (the direct sum: 3e-7 to 5e-7).
-at::Tensor winogradConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+///
+/// `transposed`: weight is [C, O, 3, 3] and its taps are read backwards. So the gradient of a convolution's input comes
+/// from that of its output and the convolution's own weight.
+at::Tensor winogradConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                           bool transposed = false);
+
+/// The gradient of `weight` of winogradConv3x3, [O, C, 3, 3] contiguous, from x [N, C, H, W] and the gradient of the
+/// result [N, O, H, W]: the same algorithm backwards, with as few multiplications.
+at::Tensor winogradWeightGradient(const at::Tensor& x, const at::Tensor& gradient);
 
 }  // namespace ldm

@@ -7,7 +7,7 @@
 namespace ldm {
 
 namespace {
-constexpr int kSlots = 2;
+constexpr int kSlots = 3;
 /// What is larger is not kept.
 constexpr int64_t kKeptFloats = int64_t{12} << 20;
 }  // namespace

@@ -13,6 +13,7 @@ AutoencoderKL::AutoencoderKL(const Value& params) : TrainableAutoencoder(params)
   if (!ddconfig.boolean("double_z")) invalid("AutoencoderKL needs double_z: true in its ddconfig");
   const int64_t embedDim = params.integer("embed_dim"), zChannels = ddconfig.integer("z_channels");
   addCoders(ddconfig);
+  drops_ = ddconfig.number("dropout") > 0;
   addLoss(params.get("lossconfig"));
   addLatentConvolutions(2 * zChannels, 2 * embedDim, embedDim, zChannels);
   addColorize(params);
@@ -35,7 +36,7 @@ AutoencoderKL::Output AutoencoderKL::forward(const at::Tensor& x, bool samplePos
 }
 
 LossResult AutoencoderKL::turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, int64_t globalStep,
-                               const std::string& split) {
+                               const std::string& split, bool skipDiscriminator) {
   auto* loss = dynamic_cast<LPIPSWithDiscriminator*>(&ganLoss());
   if (!loss)
     invalid("AutoencoderKL trains with ldm.modules.losses.LPIPSWithDiscriminator; its lossconfig names another");
@@ -44,19 +45,40 @@ LossResult AutoencoderKL::turn(const at::Tensor& inputs, const Output& out, int6
                      .cond = {},
                      .lastLayer = lastLayer(),
                      .globalStep = globalStep,
-                     .split = split};
+                     .split = split,
+                     .skipDiscriminator = skipDiscriminator};
   return optimizerIdx == 0 ? loss->autoencoderTurn(in, *out.posterior, /*weights=*/{}) : loss->discriminatorTurn(in);
 }
 
-LossResult AutoencoderKL::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) {
+void AutoencoderKL::passForward(const at::Tensor& inputs) {
+  if (drops_) {
+    at::NoGradGuard noGrad;
+    forward(inputs, true);
+  } else {
+    randomFor(inputs.device()).skip("randn", noiseShape_, inputs.options());
+  }
+}
+
+LossResult AutoencoderKL::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                                       const Shortcuts& shortcuts) {
   at::Tensor inputs = getInput(batch, imageKey_);
   Output out;
-  {
+  if (optimizerIdx == 1 && (shortcuts.idle || shortcuts.reuse)) {
+    passForward(inputs);
+    if (shortcuts.idle) {
+      LossResult r = ganLoss().idleDiscriminatorTurn(inputs, "train");
+      r.log.set("discloss", at::zeros({}, at::kFloat));
+      return r;
+    }
+    out.reconstructions = kept_;
+  } else {
     // The discriminator sees the reconstructions detached: its turn needs no graph of the autoencoder.
     at::AutoGradMode graph(at::GradMode::is_enabled() && optimizerIdx == 0);
     out = forward(inputs, true);
+    noiseShape_ = out.posterior->mean.sizes().vec();
+    if (shortcuts.reuse) kept_ = out.reconstructions.detach();
   }
-  LossResult r = turn(inputs, out, optimizerIdx, globalStep, "train");
+  LossResult r = turn(inputs, out, optimizerIdx, globalStep, "train", shortcuts.idle);
   r.log.set(optimizerIdx == 0 ? "aeloss" : "discloss", r.loss.detach());
   return r;
 }

@@ -16,7 +16,9 @@ class AutoencoderKL : public TrainableAutoencoder {
   FirstStageEncoding encodeFirst(const at::Tensor& x) override { return {{}, encode(x)}; }
 
  protected:
-  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) override;
+  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                          const Shortcuts& shortcuts) override;
+  void passForward(const at::Tensor& inputs) override;
   Map validationStep(const Value& batch, int64_t globalStep) override;
   std::vector<GanTraining::Group> optimizerGroups(double learningRate) override;
   Map logImages(const Value& batch, const Value& options) override;
@@ -28,7 +30,10 @@ class AutoencoderKL : public TrainableAutoencoder {
   };
   Output forward(const at::Tensor& x, bool samplePosterior);
   LossResult turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, int64_t globalStep,
-                  const std::string& split);
+                  const std::string& split, bool skipDiscriminator = false);
+
+  bool drops_;                       ///< whether encoder and decoder draw while training
+  std::vector<int64_t> noiseShape_;  ///< of the posterior in the autoencoder's last turn
 };
 
 }  // namespace ldm

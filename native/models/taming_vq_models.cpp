@@ -7,9 +7,11 @@
 
 namespace ldm::taming {
 
-LossResult VQModel::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) {
-  LossResult r = ldm::VQModel::trainingStep(batch, optimizerIdx, globalStep);
-  r.log.set(optimizerIdx == 0 ? "train/aeloss" : "train/discloss", r.loss.detach());
+LossResult VQModel::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                                 const Shortcuts& shortcuts) {
+  LossResult r = ldm::VQModel::trainingStep(batch, optimizerIdx, globalStep, shortcuts);
+  r.log.set(optimizerIdx == 0 ? "train/aeloss" : "train/discloss",
+            r.loss.defined() ? r.loss.detach() : at::zeros({}, at::kFloat));
   return r;
 }
 
@@ -35,8 +37,9 @@ GumbelVQ::GumbelVQ(const Value& params) : VQModel(params) {
   });
 }
 
-LossResult GumbelVQ::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) {
-  LossResult r = ldm::VQModel::trainingStep(batch, optimizerIdx, globalStep);
+LossResult GumbelVQ::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                                  const Shortcuts& shortcuts) {
+  LossResult r = ldm::VQModel::trainingStep(batch, optimizerIdx, globalStep, shortcuts);
   if (optimizerIdx == 0) r.log.set("temperature", at::scalar_tensor(gumbel_->temperature(), at::kDouble));
   return r;
 }

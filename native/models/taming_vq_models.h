@@ -19,7 +19,8 @@ class VQModel : public ldm::VQModel {
   explicit VQModel(const Value& params) : ldm::VQModel(params) {}
 
  protected:
-  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) override;
+  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                          const Shortcuts& shortcuts) override;
   Map validationStep(const Value& batch, int64_t globalStep) override;
 };
 
@@ -33,7 +34,8 @@ class GumbelVQ : public VQModel {
   explicit GumbelVQ(const Value& params);
 
  protected:
-  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) override;
+  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                          const Shortcuts& shortcuts) override;
 
  private:
   std::shared_ptr<GumbelQuantize> gumbel_;

@@ -8,7 +8,7 @@ namespace ldm {
 TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencoder(params) {
   method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", ganLoss().perceptualReady()}}; });
   method("trainingStep", [this](const Value& args) -> Value {
-    LossResult r = trainingStep(args.get("batch"), args.integer("optimizerIdx"), args.integer("globalStep"));
+    LossResult r = trainingStep(args.get("batch"), args.integer("optimizerIdx"), args.integer("globalStep"), {});
     return Map{{"loss", r.loss}, {"log", r.log}};
   });
   method("validationStep", [this](const Value& args) -> Value {
@@ -18,13 +18,7 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     training_.configure(optimizerGroups(args.number("learningRate")));
     return {};
   });
-  method("trainBatch", [this](const Value& args) -> Value {
-    Value log = training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
-      return trainingStep(args.get("batch"), optimizerIdx, args.integer("globalStep"));
-    });
-    onTrainBatchEnd();
-    return log;
-  });
+  method("trainBatch", [this](const Value& args) -> Value { return trainBatch(args); });
   method("onTrainBatchEnd", [this](const Value&) -> Value {
     onTrainBatchEnd();
     return {};
@@ -51,6 +45,19 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     at::NoGradGuard guard;
     return logImages(args.get("batch"), args);
   });
+}
+
+Value TrainableAutoencoder::trainBatch(const Value& args) {
+  const auto asked = [&](const char* name) { return args.has(name) && args.boolean(name); };
+  const int64_t globalStep = args.integer("globalStep");
+  const bool idle = asked("skipIdle") && ganLoss().discriminatorIsIdle(globalStep);
+  const Shortcuts shortcuts{.idle = idle, .reuse = asked("reuseReconstructions") && !idle};
+  Value log = training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
+    return trainingStep(args.get("batch"), optimizerIdx, globalStep, shortcuts);
+  });
+  kept_.reset();
+  onTrainBatchEnd();
+  return log;
 }
 
 GanLoss& TrainableAutoencoder::ganLoss() const {

@@ -16,11 +16,23 @@ class TrainableAutoencoder : public ImageAutoencoder {
  protected:
   explicit TrainableAutoencoder(const Value& params);
 
+  /// Reconstructions that the autoencoder's turn has left for the discriminator's; undefined unless they are reused.
+  at::Tensor kept_;
+
   /// The loss, or an error that this model was built without one.
   GanLoss& ganLoss() const;
 
+  /// What a turn may leave out. By default nothing: it is the reference's.
+  struct Shortcuts {
+    bool idle = false;  ///< the discriminator, because it is idle (GanLoss::discriminatorIsIdle)
+    bool reuse =
+        false;  ///< the discriminator's own forward pass: it sees the reconstructions of the autoencoder's turn
+  };
   /// The loss of one optimizer's turn, with the logged scalars under their training names.
-  virtual LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) = 0;
+  virtual LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                                  const Shortcuts& shortcuts) = 0;
+  /// Leaves random numbers and state as a forward pass in the discriminator's turn would.
+  virtual void passForward(const at::Tensor& inputs) = 0;
   /// What a validation batch logs.
   virtual Map validationStep(const Value& batch, int64_t globalStep) = 0;
   virtual std::vector<GanTraining::Group> optimizerGroups(double learningRate) = 0;
@@ -31,6 +43,9 @@ class TrainableAutoencoder : public ImageAutoencoder {
   virtual Map logImages(const Value& batch, const Value& options) = 0;
 
  private:
+  /// `args` as Stepper has them; besides `skipIdle` and `reuseReconstructions`, false when absent.
+  Value trainBatch(const Value& args);
+
   GanTraining training_;
 };
 

@@ -33,6 +33,7 @@ VQModel::VQModel(const Value& params) : TrainableAutoencoder(params) {
   const int64_t embedDim = params.integer("embed_dim"), zChannels = ddconfig.integer("z_channels");
   if (ddconfig.boolean("double_z")) invalid("A VQ model needs double_z: false in its ddconfig");
   addCoders(ddconfig);
+  drops_ = ddconfig.number("dropout") > 0;
   addLoss(params.get("lossconfig"));
   quantize_ = child("quantize",
                     std::make_shared<VectorQuantizer2>(Map{{"n_e", params.integer("n_embed")},
@@ -102,7 +103,8 @@ VQModel::Output VQModel::forward(const at::Tensor& x) {
   return {ImageAutoencoder::decodeFirst(q.quant, true), q.loss, q.indices};
 }
 
-LossResult VQModel::turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, const std::string& split) {
+LossResult VQModel::turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, const std::string& split,
+                         bool skipDiscriminator) {
   auto* loss = dynamic_cast<VQLPIPSWithDiscriminator*>(&ganLoss());
   if (!loss)
     invalid(
@@ -113,21 +115,34 @@ LossResult VQModel::turn(const at::Tensor& inputs, const Output& out, int64_t op
                      .cond = {},
                      .lastLayer = lastLayer(),
                      .globalStep = globalStep_,
-                     .split = split};
+                     .split = split,
+                     .skipDiscriminator = skipDiscriminator};
   return optimizerIdx == 0 ? loss->autoencoderTurn(in, out.codebookLoss, out.indices) : loss->discriminatorTurn(in);
 }
 
-LossResult VQModel::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) {
+void VQModel::passForward(const at::Tensor& inputs) {
+  if (!drops_ && quantize_->isPure()) return;
+  at::NoGradGuard noGrad;
+  forward(inputs);
+}
+
+LossResult VQModel::trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                                 const Shortcuts& shortcuts) {
   if (ema_) ema_->requireOut();
   globalStep_ = globalStep;
   at::Tensor inputs = getInput(batch, imageKey_);
   Output out;
-  {
+  if (optimizerIdx == 1 && (shortcuts.idle || shortcuts.reuse)) {
+    passForward(inputs);
+    if (shortcuts.idle) return ganLoss().idleDiscriminatorTurn(inputs, "train");
+    out.reconstructions = kept_;
+  } else {
     // The discriminator sees the reconstructions detached: its turn needs no graph of the autoencoder.
     at::AutoGradMode graph(at::GradMode::is_enabled() && optimizerIdx == 0);
     out = forward(inputs);
+    if (shortcuts.reuse) kept_ = out.reconstructions.detach();
   }
-  return turn(inputs, out, optimizerIdx, "train");
+  return turn(inputs, out, optimizerIdx, "train", shortcuts.idle);
 }
 
 Map VQModel::validationLosses(const Value& batch, const std::string& split) {

@@ -37,7 +37,9 @@ class VQModel : public TrainableAutoencoder {
   at::Tensor codebookEntry(const at::Tensor& indices) override { return quantize_->codebookEntry(indices); }
 
  protected:
-  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep) override;
+  LossResult trainingStep(const Value& batch, int64_t optimizerIdx, int64_t globalStep,
+                          const Shortcuts& shortcuts) override;
+  void passForward(const at::Tensor& inputs) override;
   Map validationStep(const Value& batch, int64_t globalStep) override;
   std::vector<GanTraining::Group> optimizerGroups(double learningRate) override;
   void onTrainBatchEnd() override;
@@ -48,7 +50,8 @@ class VQModel : public TrainableAutoencoder {
   };
   Output forward(const at::Tensor& x);
   /// One optimizer's loss.
-  LossResult turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, const std::string& split);
+  LossResult turn(const at::Tensor& inputs, const Output& out, int64_t optimizerIdx, const std::string& split,
+                  bool skipDiscriminator = false);
   /// Both turns of a validation batch, and `<split>/aeloss`.
   Map validationLosses(const Value& batch, const std::string& split);
   /// Another codebook in the place of the one that was made.
@@ -65,6 +68,7 @@ class VQModel : public TrainableAutoencoder {
 
   std::vector<int64_t> resizeRange_;  ///< empty, or smallest and largest side
   double lrGFactor_ = 1;
+  bool drops_;  ///< whether encoder and decoder draw while training
   std::shared_ptr<LitEma> ema_;
 };
 

@@ -70,6 +70,12 @@ at::Tensor NLayerDiscriminator::forward(const at::Tensor& x) {
   return main_->forward(x).to(x.scalar_type());
 }
 
+bool NLayerDiscriminator::initialized() const {
+  for (size_t i = 0; i < main_->size(); ++i)
+    if (auto* norm = dynamic_cast<ActNorm*>(&(*main_)[i]); norm && norm->initialized.item<uint8_t>() == 0) return false;
+  return true;
+}
+
 void NLayerDiscriminator::initWeights() {
   for (size_t i = 0; i < main_->size(); ++i) {
     Layer& layer = (*main_)[i];

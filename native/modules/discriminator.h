@@ -38,6 +38,8 @@ class NLayerDiscriminator : public Layer {
   /// `input_nc`, `ndf`, `n_layers`, `use_actnorm`.
   explicit NLayerDiscriminator(const Value& params);
   at::Tensor forward(const at::Tensor& x) override;
+  /// Whether the first batch has been seen that an ActNorm takes its parameters from; true with BatchNorm.
+  bool initialized() const;
   /// Convolutions normal(0, 0.02), BatchNorm weights normal(1, 0.02); other biases and ActNorm stay.
   void initWeights();
 

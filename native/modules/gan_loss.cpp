@@ -78,14 +78,32 @@ at::Tensor GanLoss::adaptiveWeight(const at::Tensor& nll, const at::Tensor& gLos
 
 GanLoss::GeneratorTerm GanLoss::generatorTerm(const GanInputs& in, const at::Tensor& nll, bool adaptive) {
   GeneratorTerm term;
+  term.discFactor = adopted(in.globalStep);
+  if (in.skipDiscriminator) return term;
   term.gLoss = -logits(in.reconstructions, in.cond).mean();
   term.dWeight =
       adaptive ? adaptiveWeight(nll, term.gLoss, in.lastLayer) : at::zeros({}, nll.options().requires_grad(false));
-  term.discFactor = adopted(in.globalStep);
   return term;
 }
 
-at::Tensor GanLoss::GeneratorTerm::value() const { return dWeight * discFactor * gLoss; }
+at::Tensor GanLoss::GeneratorTerm::addTo(const at::Tensor& loss) const {
+  return gLoss.defined() ? loss + dWeight * discFactor * gLoss : loss;
+}
+
+void GanLoss::GeneratorTerm::addTo(Map& log, const std::string& split) const {
+  if (dWeight.defined()) log.set(split + "/d_weight", dWeight);
+  log.set(split + "/disc_factor", at::scalar_tensor(discFactor, at::kFloat));
+  if (gLoss.defined()) log.set(split + "/g_loss", gLoss.detach());
+}
+
+bool GanLoss::discriminatorIsIdle(int64_t globalStep) const {
+  return adopted(globalStep) == 0 && discriminator_->initialized();
+}
+
+LossResult GanLoss::idleDiscriminatorTurn(const at::Tensor& inputs, const std::string& split) {
+  if (perceptualWeight_ > 0) perceptual_->skip(inputs);
+  return {{}, {{split + "/disc_loss", at::zeros({}, at::kFloat)}}};
+}
 
 LossResult GanLoss::discriminatorTurn(const GanInputs& in) {
   if (perceptualWeight_ > 0) perceptual_->skip(in.inputs);

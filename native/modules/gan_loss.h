@@ -26,7 +26,8 @@ struct GanInputs {
   at::Tensor cond;             ///< [b, k, H, W] for a conditional discriminator, else undefined
   at::Tensor lastLayer;        ///< the decoder's last weight, at which gradients are compared
   int64_t globalStep;
-  std::string split;  ///< prefix of the logged names
+  std::string split;               ///< prefix of the logged names
+  bool skipDiscriminator = false;  ///< the autoencoder's turn without it, see GanLoss::discriminatorIsIdle
 
   /// From {inputs, reconstructions, cond?, lastLayer?, globalStep, split}.
   static GanInputs from(const Value& args);
@@ -43,6 +44,13 @@ class GanLoss : public Module {
   NLayerDiscriminator& discriminator() { return *discriminator_; }
   /// False when the loss needs LPIPS features whose weights were not loaded.
   bool perceptualReady() const { return perceptualWeight_ <= 0 || perceptual_->loaded(); }
+  /// Whether nothing of the discriminator reaches the weights in this step: disc_factor is 0, as it always is before
+  /// disc_start. Then the terms of both turns are exactly 0, and what is left of them are logged scalars and the
+  /// running statistics of BatchNorm. An ActNorm that the first batch has still to initialize does reach the weights.
+  bool discriminatorIsIdle(int64_t globalStep) const;
+  /// The discriminator's turn when it is idle and nobody asks for its scalars: draws what the turn would draw for LPIPS
+  /// and gives no loss, which stands for gradients of 0.
+  LossResult idleDiscriminatorTurn(const at::Tensor& inputs, const std::string& split);
   /// The discriminator's turn (optimizer 1). The reference computes the reconstruction loss here as well and does not
   /// use it: only its random numbers are consumed.
   LossResult discriminatorTurn(const GanInputs& in);
@@ -61,10 +69,13 @@ class GanLoss : public Module {
   virtual at::Tensor pixelLoss(const at::Tensor& inputs, const at::Tensor& reconstructions);
 
   struct GeneratorTerm {
-    at::Tensor gLoss;    ///< minus the mean logit of the reconstructions
-    at::Tensor dWeight;  ///< adaptive weight, outside of the graph
+    at::Tensor gLoss;    ///< minus the mean logit of the reconstructions; undefined where the discriminator is skipped
+    at::Tensor dWeight;  ///< adaptive weight, outside of the graph; undefined likewise
     double discFactor;   ///< disc_factor, or 0 before disc_start
-    at::Tensor value() const;
+    /// `loss` and the weighted gLoss.
+    at::Tensor addTo(const at::Tensor& loss) const;
+    /// Adds d_weight, disc_factor and g_loss, as far as they are known.
+    void addTo(Map& log, const std::string& split) const;
   };
   /// `adaptive` false: the weight is 0 without being computed.
   GeneratorTerm generatorTerm(const GanInputs& in, const at::Tensor& nll, bool adaptive);

@@ -35,17 +35,15 @@ LossResult LPIPSWithDiscriminator::autoencoderTurn(const GanInputs& in, const Di
   at::Tensor weightedNll = weights.defined() ? perSample(weights * nllMap) : nll;
   at::Tensor kl = perSample(posterior.kl());
   GeneratorTerm term = generatorTerm(in, nll, /*adaptive=*/discFactor_ > 0);
-  at::Tensor loss = weightedNll + klWeight_ * kl + term.value();
+  at::Tensor loss = term.addTo(weightedNll + klWeight_ * kl);
   const std::string& s = in.split;
-  return {loss,
-          {{s + "/total_loss", loss.detach()},
-           {s + "/logvar", logvar_.detach().clone()},
-           {s + "/kl_loss", kl.detach()},
-           {s + "/nll_loss", nll.detach()},
-           {s + "/rec_loss", rec.detach().mean()},
-           {s + "/d_weight", term.dWeight},
-           {s + "/disc_factor", at::scalar_tensor(term.discFactor, at::kFloat)},
-           {s + "/g_loss", term.gLoss.detach()}}};
+  Map log{{s + "/total_loss", loss.detach()},
+          {s + "/logvar", logvar_.detach().clone()},
+          {s + "/kl_loss", kl.detach()},
+          {s + "/nll_loss", nll.detach()},
+          {s + "/rec_loss", rec.detach().mean()}};
+  term.addTo(log, s);
+  return {loss, log};
 }
 
 REGISTER("ldm.modules.losses.LPIPSWithDiscriminator", LPIPSWithDiscriminator);

@@ -29,6 +29,8 @@ class Quantizer : public Module {
  public:
   /// Replaces every vector of z [b, c, h, w].
   virtual Quantized quantize(const at::Tensor& z) = 0;
+  /// Whether quantize() neither draws random numbers nor changes anything while training.
+  virtual bool isPure() const { return false; }
   /// Embeddings of indices (of the reduced codebook when remapped): [b, h, w] -> [b, c, h, w], else [...] -> [..., c].
   at::Tensor codebookEntry(const at::Tensor& indices);
 
@@ -43,6 +45,8 @@ class Quantizer : public Module {
   /// "extra" or an index) for all others.
   void addRemap(const Value& params);
   bool remapped() const { return used_.defined(); }
+  /// Whether remapping draws the indices of codes that are not in use.
+  bool remapDraws() const { return remapped() && randomUnknown_; }
   /// The codes of the reduced codebook, int64.
   at::Tensor usedCodes() const { return used_.to(at::kLong); }
 

@@ -18,6 +18,7 @@ class VectorQuantizer : public Quantizer {
  public:
   explicit VectorQuantizer(const Value& params);
   Quantized quantize(const at::Tensor& z) override;
+  bool isPure() const override { return !remapDraws(); }
 
  protected:
   at::Tensor embed(const at::Tensor& indices) override { return embedding_->forward(indices); }
@@ -36,6 +37,7 @@ class VectorQuantizer2 : public Quantizer {
  public:
   explicit VectorQuantizer2(const Value& params);
   Quantized quantize(const at::Tensor& z) override;
+  bool isPure() const override { return !remapDraws(); }
 
  protected:
   at::Tensor embed(const at::Tensor& indices) override { return embedding_->forward(indices); }

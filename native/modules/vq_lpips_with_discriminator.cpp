@@ -33,16 +33,14 @@ LossResult VQLPIPSWithDiscriminator::autoencoderTurn(const GanInputs& in, const 
   GeneratorTerm term = generatorTerm(in, nll, /*adaptive=*/true);
   at::Tensor zero = at::zeros({}, nll.options().requires_grad(false));
   at::Tensor codebook = codebookLoss.defined() ? codebookLoss.mean() : zero;
-  at::Tensor loss = nll + term.value() + codebookWeight_ * codebook;
+  at::Tensor loss = term.addTo(nll) + codebookWeight_ * codebook;
   const std::string& s = in.split;
   Map log{{s + "/total_loss", loss.detach()},
           {s + "/quant_loss", codebook.detach()},
           {s + "/nll_loss", nll.detach()},
           {s + "/rec_loss", rec.detach().mean()},
-          {s + "/p_loss", perceptual.defined() ? perceptual.detach().mean() : zero},
-          {s + "/d_weight", term.dWeight},
-          {s + "/disc_factor", at::scalar_tensor(term.discFactor, at::kFloat)},
-          {s + "/g_loss", term.gLoss.detach()}};
+          {s + "/p_loss", perceptual.defined() ? perceptual.detach().mean() : zero}};
+  term.addTo(log, s);
   if (indices.defined() && classes_ > 0) logUsage(indices, s, log);
   return {loss, log};
 }

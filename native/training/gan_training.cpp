@@ -34,6 +34,11 @@ class Toggle {
   std::vector<at::Tensor> frozen_;
 };
 
+void addZeroGradients(const Optimizer& optimizer) {
+  for (at::Tensor p : optimizer.parameters())
+    if (p.requires_grad() && !p.grad().defined()) p.mutable_grad() = at::zeros_like(p);
+}
+
 }  // namespace
 
 Map readScalars(const Map& log) {
@@ -71,12 +76,15 @@ Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn
     Toggle toggle(optimizers_, optimizer);
     LossResult result = turn(static_cast<int64_t>(i));
     if (stale_[i]) optimizer.zeroGrad();
-    stepper_.backward(result.loss, "The loss of optimizer " + std::to_string(i), args);
+    if (result.loss.defined())
+      stepper_.backward(result.loss, "The loss of optimizer " + std::to_string(i), args);
+    else
+      addZeroGradients(optimizer);
     stale_[i] = stepper_.step(optimizer, model, args);
     if (!log) continue;
     Map numbers = readScalars(result.log);
     for (const auto& [name, value] : numbers) all.set(name, value);
-    turns.emplace_back(Map{{"loss", result.loss.item<double>()}, {"log", numbers}});
+    turns.emplace_back(Map{{"loss", result.loss.defined() ? result.loss.item<double>() : 0.0}, {"log", numbers}});
   }
   return Map{{"log", all}, {"turns", turns}};
 }

@@ -23,7 +23,8 @@ class GanTraining {
     std::vector<at::Tensor> parameters;
     double learningRate;
   };
-  /// Computes the loss of one optimizer's turn.
+  /// Computes the loss of one optimizer's turn. An undefined loss stands for one whose gradients are all 0: the
+  /// optimizer makes its step with those, which counts and lets the moments decay.
   using Turn = std::function<LossResult(int64_t optimizerIdx)>;
 
   /// Creates an Adam (betas 0.5 and 0.9) for each group.

@@ -31,6 +31,8 @@ interface TrainFlags {
   device?: string;
   vgg?: string;
   onNan: 'error' | 'skip';
+  exactLogs?: boolean;
+  reuseReconstructions?: boolean;
   onBadFile: 'error' | 'skip';
 }
 
@@ -78,6 +80,11 @@ export const train: CommandDefinition = {
           .choices(['skip', 'error'])
           .default('skip'),
       )
+      .option('--exact-logs', 'log all of the discriminator before disc_start, where it has no effect (takes longer)')
+      .option(
+        '--reuse-reconstructions',
+        'no second forward pass for the discriminator (faster, but not the training of the reference)',
+      )
       // main.py has it, and does not use it either.
       .addOption(new Option('-p, --project <name>').hideHelp());
     addTrainerFlags(command);
@@ -105,9 +112,11 @@ function optionsOf(words: readonly string[], flags: TrainFlags): TrainingRunOpti
       '-n/--name and -r/--resume exclude each other. To go on in a new log folder use --resume_from_checkpoint FILE.',
     );
   const { name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume } = flags;
+  const { exactLogs, reuseReconstructions } = flags;
   const behindTrain = typeof flags.train === 'string' ? [flags.train] : [];
   return {
     ...{ name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume },
+    ...{ exactLogs, reuseReconstructions },
     base: given.filter((word) => !isOverride(word)),
     overrides: [...given.filter(isOverride), ...behindTrain, ...words, ...trainerOverrides({ ...flags })],
     scaleLr: flags.scale_lr,

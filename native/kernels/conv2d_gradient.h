@@ -1,0 +1,19 @@
+// The fast paths of conv2d() where gradients are needed.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace ldm {
+
+/// winogradConv3x3() that autograd can go back through (once: the gradients have none of their own).
+at::Tensor winogradWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+/// Whether columnsWithGradient() is the fastest way: many weights for few pixels, where libtorch's convolution spends
+/// its time on bringing weights and their gradient into another order.
+bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding);
+
+/// A convolution as the product of the weights, as they lie in memory, and the patches of x. With autograd.
+at::Tensor columnsWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
+                               int64_t padding);
+
+}  // namespace ldm
