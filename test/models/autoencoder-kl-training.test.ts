@@ -94,6 +94,63 @@ test('a hand-written loop does the same as trainBatch', async () => {
   expect(await changed(model, await snapshot(whole))).toEqual([]);
 });
 
+test('skipIdle changes nothing but running statistics and logged scalars before disc_start', async () => {
+  const run = async (skipIdle: boolean, globalStep: number) => {
+    const model = await trainable({ disc_start: 5 });
+    await model.configureOptimizers({ learningRate: 1e-3 });
+    const random = new Generator(4);
+    const first = await model.trainBatch(step(globalStep, { skipIdle }), { random });
+    await model.trainBatch(step(globalStep + 1, { skipIdle }), { random });
+    return { model, log: first.log, next: await (await Tensor.rand([1], { random })).item() };
+  };
+  const exact = await run(false, 0);
+  const skipped = await run(true, 0);
+  const names = await changed(skipped.model, await snapshot(exact.model));
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.every((name) => /^loss\.discriminator\..*(running_|num_batches)/.test(name))).toBe(true);
+  expect(skipped.next).toBe(exact.next);
+  const missing = ['d_weight', 'g_loss', 'logits_real', 'logits_fake'].map((name) => `train/${name}`);
+  for (const name of missing) delete exact.log[name];
+  expect(skipped.log).toEqual(exact.log);
+  const [a, b] = [await exact.model.optimizerStates(), await skipped.model.optimizerStates()];
+  for (const [i, { state }] of a.entries())
+    for (const [key, moments] of Object.entries(state))
+      for (const name of ['step', 'exp_avg', 'exp_avg_sq'] as const)
+        expect(await difference(moments[name] as Tensor, b[i].state[key][name] as Tensor)).toBe(0);
+  for (const { model } of [exact, skipped]) model.dispose();
+
+  // from disc_start on there is nothing to skip
+  const late = [await run(false, 5), await run(true, 5)];
+  expect(await changed(late[1].model, await snapshot(late[0].model))).toEqual([]);
+  for (const { model } of late) model.dispose();
+});
+
+test('skipIdle lets ActNorm take its parameters from the first batch', async () => {
+  const run = async (skipIdle: boolean) => {
+    const model = await trainable({ disc_start: 5, use_actnorm: true });
+    await model.configureOptimizers({ learningRate: 1e-3 });
+    for (const i of [0, 1]) await model.trainBatch(step(i, { skipIdle }), { random: new Generator(i) });
+    return model;
+  };
+  using exact = await run(false);
+  using skipped = await run(true);
+  expect(await changed(skipped, await snapshot(exact))).toEqual([]);
+});
+
+test('reused reconstructions train the autoencoder the same and the discriminator otherwise', async () => {
+  const run = async (reuseReconstructions: boolean) => {
+    const model = await trainable();
+    await model.configureOptimizers({ learningRate: 1e-3 });
+    await model.trainBatch(step(0, { reuseReconstructions }), { random: new Generator(1) });
+    return model;
+  };
+  using own = await run(false);
+  using reused = await run(true);
+  const names = await changed(reused, await snapshot(own));
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.every((name) => name.startsWith('loss.discriminator.'))).toBe(true);
+});
+
 test('accumulated micro-batches step once', async () => {
   using model = await trainable();
   await model.configureOptimizers({ learningRate: 1e-3 });

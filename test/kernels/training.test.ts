@@ -1,0 +1,61 @@
+/** Gradients of the fast paths beside those of libtorch's own operators. */
+import { AutoencoderKL, Generator, setKernelPolicy, Tensor } from '../../lib';
+import { native } from '../../lib/native';
+
+native().setThreads('cpu', 1);
+afterEach(() => setKernelPolicy('fast'));
+
+/** Gradients of all parameters, as [largest difference, largest value] between the policies, by name. */
+async function compare(ch: number, batch: number, height: number, width: number): Promise<Map<string, number[]>> {
+  using model = await AutoencoderKL.create(
+    {
+      embed_dim: 4,
+      ddconfig: {
+        double_z: true,
+        z_channels: 4,
+        resolution: 64,
+        in_channels: 3,
+        out_ch: 3,
+        ch,
+        ch_mult: [1],
+        num_res_blocks: 1,
+        attn_resolutions: [],
+        dropout: 0,
+      },
+      lossconfig: { target: 'torch.nn.Identity' },
+    },
+    { random: new Generator(3) },
+  );
+  await model.train();
+  using x = Tensor.rand([batch, 3, height, width], { random: new Generator(7) });
+  const gradients = async (policy: 'exact' | 'fast') => {
+    setKernelPolicy(policy);
+    await model.zeroGrad();
+    using posterior = await model.encode(x);
+    const y = await model.decode(await posterior.mode());
+    await y.sub(x).pow(2).mean().backward();
+    const out = new Map<string, Float32Array>();
+    for (const [name, p] of await model.namedParameters())
+      out.set(name, (await (await p.grad())!.data()) as Float32Array);
+    return out;
+  };
+  const exact = await gradients('exact');
+  const fast = await gradients('fast');
+  const size = (values: Iterable<number>) => [...values].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return new Map([...exact].map(([name, e]) => [name, [size(e.map((v, i) => v - fast.get(name)![i])), size(e)]]));
+}
+
+// Tiles of 4x4 stick out at both edges; two images.
+test.each([
+  ['Winograd and group norm', 128, 2, 30, 34],
+  ['group norm with 2 channels per group', 64, 1, 48, 48],
+])('%s: gradients agree to 1e-4 of the largest', async (_name, ch, batch, height, width) => {
+  const errors = await compare(ch, batch, height, width);
+  for (const [name, [error, largest]] of errors)
+    if (error > 1e-4 * largest + 1e-7) throw new Error(`${name}: ${error} of ${largest}`);
+  expect(Math.max(...[...errors.values()].map(([error]) => error))).toBeGreaterThan(0); // both were really taken
+});
+
+test('a small network trains bit by bit as with exact kernels', async () => {
+  for (const [name, [error]] of await compare(32, 2, 16, 16)) expect([name, error]).toEqual([name, 0]);
+});
