@@ -7,7 +7,11 @@
 #include <algorithm>
 #include <atomic>
 
+#include "training_scope.h"
+
 namespace ldm {
+
+thread_local int64_t TrainingScope::depth = 0;
 
 namespace {
 
@@ -34,6 +38,7 @@ void setKernelPolicy(KernelPolicy value) { policy.store(value, std::memory_order
 
 FastScope::FastScope(std::initializer_list<at::Tensor> tensors) {
   if (kernelPolicy() != KernelPolicy::Fast) return;
+  if (TrainingScope::active() && tensors.begin()->numel() < kFewElements) return;
   for (const at::Tensor& t : tensors) {
     if (!t.defined()) continue;
     if (!t.device().is_cpu() || !t.is_floating_point() || t.layout() != at::kStrided || t.numel() == 0) return;
