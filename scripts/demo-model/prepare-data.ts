@@ -3,7 +3,7 @@
  *
  *     tsx scripts/demo-model/prepare-data.ts [--out data/demo-model] [--size 64] [--avatars 16000] [--seed 1]
  *
- * Writes OUT/train and OUT/heldout (captions.jsonl beside the pictures, as node_ldm.data.ImageFolder reads them). Fluent 3D
+ * Writes OUT/train, OUT/train-mix (all emoji and 5000 of the avatars) and OUT/heldout (captions.jsonl beside the pictures, as node_ldm.data.ImageFolder reads them). Fluent 3D
  * emoji (Microsoft, MIT) come six times each, slightly moved and scaled and half of them mirrored; flags and skin tones are
  * left out. One emoji in 25 is held out whole, and so are the pairs of attributes of `isHeldOut`.
  */
@@ -36,6 +36,8 @@ type Line = { file_name: string; text: string };
 
 /** How many pictures each emoji becomes. */
 const VARIANTS = 6;
+/** Avatars in train-mix. */
+const MIXED_AVATARS = 5000;
 /** Group numbers of emojibase. */
 const [SYMBOLS, FLAGS] = [8, 9];
 
@@ -97,6 +99,22 @@ function avatars(folder: string, count: number, held: boolean): Line[] {
   return lines;
 }
 
+/** Links to all emoji and to a part of the avatars: there are more emoji to learn, so later training sees more of them. */
+function mix(folder: string, lines: readonly Line[]): void {
+  const target = `${folder}-mix`;
+  fs.rmSync(target, { recursive: true, force: true });
+  for (const kind of ['emoji', 'avatar']) fs.mkdirSync(path.join(target, kind), { recursive: true });
+  let avatars = 0;
+  const some = lines.filter(({ file_name }) => !file_name.startsWith('avatar/') || avatars++ < MIXED_AVATARS);
+  for (const { file_name } of some) fs.linkSync(path.join(folder, file_name), path.join(target, file_name));
+  writeCaptions(target, some);
+  console.log(`${target}: ${some.length} of them`);
+}
+
+function writeCaptions(folder: string, lines: readonly Line[]): void {
+  fs.writeFileSync(path.join(folder, 'captions.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
 async function main(): Promise<void> {
   for (const held of [false, true]) {
     const folder = path.join(args.out, held ? 'heldout' : 'train');
@@ -106,8 +124,9 @@ async function main(): Promise<void> {
       ...(await emoji(folder, held)),
       ...avatars(folder, held ? Math.ceil(Number(args.avatars) / 100) : Number(args.avatars), held),
     ];
-    fs.writeFileSync(path.join(folder, 'captions.jsonl'), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    writeCaptions(folder, lines);
     console.log(`${folder}: ${lines.length} pictures of ${size}x${size}`);
+    if (!held) mix(folder, lines);
   }
 }
 
