@@ -4,10 +4,10 @@ import sharp from 'sharp';
 import { temporary } from '../training/tiny';
 import { runLdm } from './run-ldm';
 
-it('ldm demo trains both stages, draws its pictures, and the command it ends with works', async () => {
+it('ldm demo --train trains both stages, draws its pictures, and the command it ends with works', async () => {
   const out = temporary();
   try {
-    const { code, stdout, stderr } = await runLdm('demo', '--minutes', '0.05', '--out', out, '--json');
+    const { code, stdout, stderr } = await runLdm('demo', '--train', '--minutes', '0.05', '--out', out, '--json');
     expect([code, stderr]).toEqual([
       0,
       expect.stringMatching(/1 of 3: autoencoder.*2 of 3: diffusion model.*3 of 3: sampling/s),

@@ -1,11 +1,16 @@
-/** `ldm demo`: trains a small autoencoder and a small diffusion model on emoji, and draws with them. */
+/**
+ * `ldm demo`: draws texts with the bundled model; with `--train` it trains a small autoencoder and a small diffusion model on
+ * emoji, and draws with them.
+ */
 import path from 'node:path';
 import type { Command } from 'commander';
+import { drawBundledSamples } from '../../demo/bundled-samples';
 import { type DemoPhase, type DemoResult, runDemo } from '../../demo/demo';
 import { DEMO_SAMPLING } from '../../demo/samples';
 import { type CommandDefinition, outputOf } from '../command';
-import { EXIT } from '../errors';
+import { EXIT, UsageError } from '../errors';
 import { addExamples } from '../examples';
+import { interruptible } from '../interrupt';
 import type { Output } from '../output';
 import { Progress } from '../progress';
 import { TrainDisplay } from '../train-progress';
@@ -20,20 +25,72 @@ const TITLES: Record<DemoPhase, string> = {
 
 export const demo: CommandDefinition = {
   configure(command: Command) {
-    addExamples(command, [['ldm demo', 'see for oneself']]);
+    addExamples(command, [
+      ['ldm demo', 'a grid of pictures by the bundled model, in half a minute'],
+      ['ldm demo --prompt "red heart" "avatar, blue curly hair, sunglasses"', 'the same for texts of your own'],
+      ['ldm demo --train', 'train two small models in six minutes and look at their pictures'],
+    ]);
     command
-      .option('--minutes <x>', 'time for everything', numberWithin(0.05), 5.5)
+      .option('--prompt <text...>', 'what to draw in place of the list of the demo')
+      .option('--train', 'train small models of its own on emoji first, and draw with them')
+      .option('--minutes <x>', 'with --train: time for everything (default: 5.5)', numberWithin(0.05))
       .option('--seed <n>', 'seed', integerFrom(0), 23)
       .option('--out <dir>', 'folder for pictures and checkpoints', 'out')
       .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
-      .action(async (flags: { minutes: number; seed: number; out: string; device: string }) => {
+      .action(async ({ minutes, ...common }: DemoFlags) => {
         const output = outputOf(command);
+        if (!common.train && minutes !== undefined) throw new UsageError('--minutes is for --train: add it.');
+        if (common.train && common.prompt)
+          throw new UsageError('--prompt is for the bundled model: what --train trains knows classes, no texts.');
+        if (!common.train) return drawWithBundledModel(common, output);
+        const flags = { ...common, minutes: minutes ?? 5.5 };
         const result = await withTrainingSignals(output, (watch) => run(flags, output, watch));
         if (result === null) process.exitCode = EXIT.interrupted;
         else report(result, flags, output);
       });
   },
 };
+
+interface DemoFlags {
+  prompt?: string[];
+  train?: boolean;
+  minutes?: number;
+  seed: number;
+  out: string;
+  device: string;
+}
+
+async function drawWithBundledModel({ prompt, seed, out, device }: DemoFlags, output: Output): Promise<void> {
+  const started = performance.now();
+  const samples = path.join(out, 'samples.png');
+  const progress = new Progress(output, { label: 'drawing' });
+  const pictures = await interruptible((signal) =>
+    drawBundledSamples(samples, {
+      prompts: prompt,
+      seed,
+      device,
+      signal,
+      onProgress: (step, total) => progress.update(step, {}, total),
+    }),
+  );
+  progress.end();
+  const seconds = (performance.now() - started) / 1000;
+  const next = {
+    web: `${thisProgram()} serve`,
+    draw: `${thisProgram()} txt2img --prompt "cat face" --outdir ${path.join(out, 'texts')}`,
+    train: `${thisProgram()} demo --train --out ${out}`,
+    own: `${thisProgram()} init DIR`,
+  };
+  output.result({ samples, pictures, seconds, next }, () =>
+    [
+      `samples:               ${samples} (${pictures} pictures in ${seconds.toFixed(1)} s)`,
+      `In a browser:          ${next.web}`,
+      `A text of your own:    ${next.draw}`,
+      `Train one here:        ${next.train} (6 minutes)`,
+      `Train on your images:  ${next.own}`,
+    ].join('\n'),
+  );
+}
 
 async function run(
   flags: { minutes: number; seed: number; out: string; device: string },

@@ -10,7 +10,7 @@ export interface CommandEntry {
 export const commands: readonly CommandEntry[] = [
   {
     name: 'demo',
-    summary: 'train a small model on emoji in a few minutes and look at its pictures',
+    summary: 'draw a grid of pictures with the bundled model, or train small models in a few minutes',
     load: async () => (await import('./demo')).demo,
   },
   {
