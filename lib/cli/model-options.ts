@@ -81,8 +81,7 @@ export async function openZooModel(flags: ModelFlags, zoo: ZooModel, options?: O
   if (options?.instead && !fs.existsSync(zoo.checkpoint)) {
     const { folder, note } = options.instead;
     note(
-      `There is no ${zoo.checkpoint}: drawing with the small bundled model (64x64 pixels, emoji and avatars). ` +
-        'Give another with --config and --ckpt.',
+      `There is no ${zoo.checkpoint} (to be had from ${zoo.url}): drawing with the small bundled model, 64x64 pixels, emoji and avatars.`,
     );
     return openModel(folder(), flags, options);
   }

@@ -73,7 +73,7 @@ export interface TrainerOptions {
   onNan?: 'error' | 'skip';
   /**
    * Autoencoders: compute what the reference logs of the discriminator before `disc_start` (`d_weight`, `g_loss`, `logits_*`) and
-   * its running statistics. Nothing of that reaches the weights, and a step takes about a third longer. Default false.
+   * its running statistics. Nothing of that reaches the weights, and a step takes 8 to 45 % longer. Default false.
    */
   exactLogs?: boolean;
   /** See {@link TrainBatchArgs.reuseReconstructions}. Default false. */

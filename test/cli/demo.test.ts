@@ -24,3 +24,19 @@ it('ldm demo --train trains both stages, draws its pictures, and the command it 
     fs.rmSync(out, { recursive: true });
   }
 });
+
+it('ldm demo draws a table of texts with the bundled model and names what comes next', async () => {
+  const out = temporary();
+  try {
+    const { code, stdout, stderr } = await runLdm('demo', '--prompt', 'red heart', 'cat face', '--out', out, '--json');
+    expect([code, stderr]).toEqual([0, expect.stringContaining('drawing')]);
+    const { samples, pictures, next } = JSON.parse(stdout);
+    expect([samples, pictures]).toEqual([path.join(out, 'samples.png'), 12]);
+    expect(Object.keys(next)).toEqual(['web', 'draw', 'train', 'own']);
+    const { width, height } = await sharp(samples).metadata();
+    expect([width! > 600, height! > 250]).toEqual([true, true]);
+  } finally {
+    fs.rmSync(out, { recursive: true });
+  }
+  expect((await runLdm('demo', '--minutes', '1')).stderr).toContain('--train');
+});

@@ -90,11 +90,29 @@ describe('ldm txt2img', () => {
     expect(fs.existsSync(out('no'))).toBe(false);
   });
 
-  it('says where the official weights are to be had', async () => {
-    const { code, stderr } = await runLdm('txt2img', '--outdir', out('no'));
-    expect(code).toBe(1);
-    expect(stderr).toContain('https://ommer-lab.com/files/latent-diffusion/nitro/txt2img-f8-large/model.ckpt');
-    expect(stderr).toContain('models/ldm/text2img-large/model.ckpt');
+  it('draws with the bundled model where the official weights are not, and says where those are to be had', async () => {
+    const blue = async (hair: string) => {
+      const prompt = `avatar, ${hair} long straight hair, light skin, big smile`;
+      const args = ['--n_samples', '4', '--ddim_steps', '20', '--ddim_eta', '1', '--scale', '3', '--skip_grid'];
+      const { code, stdout, stderr } = await runLdm(
+        'txt2img',
+        ...['--prompt', prompt, '--outdir', out(hair), '--json'],
+        ...args,
+      );
+      expect([code, stderr]).toEqual([0, expect.stringContaining('models/ldm/text2img-large/model.ckpt')]);
+      expect(stderr).toContain('https://ommer-lab.com/files/latent-diffusion/nitro/txt2img-f8-large/model.ckpt');
+      const shares = (JSON.parse(stdout).images as string[]).map(async (file) => {
+        const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+        expect([info.width, info.height]).toEqual([64, 64]);
+        let pixels = 0;
+        for (let i = 0; i < data.length; i += 3) if (data[i + 2] > data[i] + 60) pixels++;
+        return pixels / (64 * 64);
+      });
+      return (await Promise.all(shares)).reduce((a, b) => a + b, 0) / shares.length;
+    };
+    // The hair has the colour that the text says: a tenth of such a picture is hair, and nothing else is blue.
+    expect(await blue('blue')).toBeGreaterThan(0.06);
+    expect(await blue('orange')).toBeLessThan(0.01);
   });
 });
 
