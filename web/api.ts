@@ -104,7 +104,7 @@ function follow(first: JobStatus, { onStatus, onPreview }: JobEvents): Promise<J
           end(() =>
             reject(new ApiError(404, 'restarted', 'The server was started anew, so this work is lost. Try again.')),
           );
-        else if (failures > 20 || known.status === 401) end(() => reject(known));
+        else if (failures > 5 || known.status === 401) end(() => reject(known));
       }
     });
   });

@@ -81,8 +81,11 @@ export async function startServer(options: ServeOptions = {}): Promise<RunningSe
     load: () => context.jobs.load,
     async close() {
       await context.jobs.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve));
+      // Streams send their last event and end by themselves; what stays open is cut off.
+      const cut = setTimeout(() => server.closeAllConnections(), 500);
+      await closed;
+      clearTimeout(cut);
       models.dispose();
     },
   };

@@ -41,13 +41,15 @@ at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, con
                               int64_t padding) {
   // Frozen weights belong to networks that only measure (LPIPS), whose kinks make much of a rounding error.
   if (!weight.requires_grad()) return at::conv2d(x, weight, bias, stride, padding);
-  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, bias, stride, padding);
+  // autograd functions take no undefined tensors
+  const auto offset = [&] { return bias.defined() ? bias : at::zeros({weight.size(0)}, x.options()); };
+  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, offset(), stride, padding);
   const int64_t pixels = x.size(0) * (x.size(2) / stride) * (x.size(3) / stride);
   const bool few = pixels * weight.size(0) < kFewElements;
   // with fewer channels the three transforms of a step take as long as the products that they save
   const bool wide = std::min(weight.size(0), weight.size(1)) >= 128;
   if (!few && wide && stride == 1 && padding == 1 && winogradSuits(x, weight))
-    return winogradWithGradient(x, weight, bias);
+    return winogradWithGradient(x, weight, offset());
   const bool keep = few ? x.is_contiguous() : weight.size(2) == 1;
   return at::conv2d(keep ? x : inLayoutFor(pixels, x), weight, bias, stride, padding);
 }

@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "../kernels/training_scope.h"
+
 namespace ldm {
 
 TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencoder(params) {
   method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", ganLoss().perceptualReady()}}; });
   method("trainingStep", [this](const Value& args) -> Value {
+    const TrainingScope training;  // as in trainBatch: a loop written by hand gets the same numbers
     LossResult r = trainingStep(args.get("batch"), args.integer("optimizerIdx"), args.integer("globalStep"), {});
     return Map{{"loss", r.loss}, {"log", r.log}};
   });
