@@ -9,8 +9,10 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
-  // Each worker loads libtorch, whose kernels use every core by themselves.
-  maxWorkers: process.env.CI ? 1 : 2,
+  // Each worker loads libtorch, whose kernels use every core by themselves. Never one alone: jest would run all suites in its
+  // own process, and what one leaves behind would be everybody's.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '250MB',
   // Networks run on the CPU here, and other jobs may share it.
   testTimeout: 300_000,
 };

@@ -12,6 +12,7 @@
 #include "../kernels/conv2d.h"
 #include "../kernels/group_norm.h"
 #include "../kernels/linear.h"
+#include "../kernels/policy.h"
 
 namespace ldm {
 
@@ -104,14 +105,17 @@ at::Tensor GroupNorm::forwardSilu(const at::Tensor& x, at::Tensor (*activation)(
   return activation(forward(x));
 }
 at::Tensor GroupNorm::forwardModulatedSilu(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) {
-  if (groupNormSuits(x, weight, bias) && !scale.requires_grad() && !shift.requires_grad()) {
+  if (groupNormSuits(x, weight, bias) && !needGradients({x, weight, bias, scale, shift})) {
     const at::Tensor factor = scale.flatten(1).to(at::kFloat) + 1;
     return groupNorm(x, groups_, weight * factor, at::addcmul(shift.flatten(1), bias, factor), eps_, /*silu=*/true);
   }
   return at::silu(forward(x) * (1 + scale) + shift);
 }
-at::Tensor GroupNorm::forward(const at::Tensor& x) {
-  if (groupNormSuits(x, weight, bias)) return groupNorm(x, groups_, weight, bias, eps_, /*silu=*/false);
+at::Tensor GroupNorm::forward(const at::Tensor& input) {
+  if (groupNormSuits(input, weight, bias)) return groupNorm(input, groups_, weight, bias, eps_, /*silu=*/false);
+  // libtorch's channels-last kernels are inaccurate, and their backward reads outside of small tensors
+  const bool last = input.suggest_memory_format() == at::MemoryFormat::ChannelsLast;
+  const at::Tensor x = last ? input.clone(at::MemoryFormat::Contiguous) : input;
   if (float32_ && x.scalar_type() != at::kFloat)
     return at::group_norm(x.to(at::kFloat), groups_, weight.to(at::kFloat), bias.to(at::kFloat), eps_)
         .to(x.scalar_type());
