@@ -148,9 +148,9 @@ test('fill in: with the mouse, and with the keyboard', async () => {
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('Space');
   await page.keyboard.press('Tab');
+  const before = await result.getAttribute('src');
   await start.click();
-  await page.locator('.stage .coming').first().waitFor();
-  await result.waitFor();
+  await page.locator(`.stage .finished img:not([src="${before}"])`).waitFor();
 });
 
 test('reconstruct: figures, difference, latent channels', async () => {
@@ -192,7 +192,7 @@ test('settings and pictures survive a reload; a link brings the settings to some
 
 test('two tabs at once: both are served', async () => {
   const [first, second] = [await open(), await open()];
-  await fill(first, { Prompt: 'first', Steps: '20', Pictures: '2' });
+  await fill(first, { Prompt: 'first', Steps: '150', Pictures: '2' });
   await fill(second, { Prompt: 'second', Steps: '2', Pictures: '1' });
   await button(first, /^Draw/).click();
   await first.getByText(/^Step/).waitFor();
