@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "im2col.h"
 #include "linear.h"
 #include "winograd.h"
 
@@ -36,12 +37,6 @@ class WinogradFunction : public torch::autograd::Function<WinogradFunction> {
   }
 };
 
-/// The patches of x [N, C, H, W] as rows [N * h * w, C * k * k], in the order of the weights.
-at::Tensor columnsOf(const at::Tensor& x, int64_t kernel, int64_t stride, int64_t padding) {
-  const at::Tensor columns = at::im2col(x, {kernel, kernel}, {1, 1}, {padding, padding}, {stride, stride});
-  return columns.transpose(1, 2).reshape({-1, columns.size(1)});
-}
-
 class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
@@ -50,7 +45,7 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     const int64_t kernel = weight.size(2), outs = weight.size(0);
-    at::Tensor y = matrixProduct(columnsOf(x, kernel, stride, padding), weight.view({outs, -1}));
+    at::Tensor y = matrixProduct(patchesOf(x, weight, stride, padding), weight.view({outs, -1}));
     if (bias.defined()) y.add_(bias);
     const auto side = [&](int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
     return y.view({x.size(0), side(x.size(2)), side(x.size(3)), outs}).permute({0, 3, 1, 2}).contiguous();
@@ -68,7 +63,7 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
       dx = at::col2im(columns.transpose(1, 2).contiguous(), {x.size(2), x.size(3)}, {kernel, kernel}, {1, 1},
                       {padding, padding}, {stride, stride});
     }
-    if (ctx->needs_input_grad(1)) dw = rows.t().mm(columnsOf(x, kernel, stride, padding)).view(weight.sizes());
+    if (ctx->needs_input_grad(1)) dw = rows.t().mm(patchesOf(x, weight, stride, padding)).view(weight.sizes());
     return {dx, dw, biasGradient(*ctx, dy), {}, {}};
   }
 };

@@ -67,6 +67,11 @@ at::Tensor unfolded(const at::Tensor& image, const Patches& p) {
 
 }  // namespace
 
+at::Tensor patchesOf(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding) {
+  const Patches p(x, weight, stride, padding);
+  return x.scalar_type() == at::kFloat ? unfolded<float>(x, p) : unfolded<at::BFloat16>(x, p);
+}
+
 bool im2colSuits(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding) {
   const Patches p(x, weight, stride, padding);
   return p.channels >= 64 && p.rows > 0 && p.columns > 0 && p.pixels() <= kFewPixels;
@@ -75,8 +80,7 @@ bool im2colSuits(const at::Tensor& x, const at::Tensor& weight, int64_t stride, 
 at::Tensor im2colConv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                       int64_t padding) {
   const Patches p(x, weight, stride, padding);
-  const at::Tensor columns = x.scalar_type() == at::kFloat ? unfolded<float>(x, p) : unfolded<at::BFloat16>(x, p);
-  const at::Tensor y = matrixProduct(columns, weight.contiguous().flatten(1), bias);
+  const at::Tensor y = matrixProduct(patchesOf(x, weight, stride, padding), weight.contiguous().flatten(1), bias);
   return y.view({p.batch, p.rows, p.columns, weight.size(0)}).permute({0, 3, 1, 2});
 }
 

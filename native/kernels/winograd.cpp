@@ -11,6 +11,7 @@
 
 #include "linear.h"
 #include "simd.h"
+#include "winograd_transforms.h"
 #include "workspace.h"
 
 namespace ldm {
@@ -21,116 +22,8 @@ namespace {
 constexpr int64_t kHeldInputs = int64_t{6} << 20;
 constexpr int64_t kHeldFilters = int64_t{10} << 20;
 
-using Lane = float[kLanes];
-
 /// Distance of two planes of `rows` rows. Planes a power of two apart would share their places in the caches.
 int64_t planeStride(int64_t rows, int64_t channels) { return rows * channels + 17 * kLanes; }
-
-// The interpolation points of F(4x4, 3x3) are 0, +-kNear, +-kFar and infinity. With these two, found by a search over
-// pairs, the error in fp32 is a third of that with the customary 1 and 2 (Barabasz et al. 2020, "Error Analysis and
-// Improving the Accuracy of Winograd Convolution for Deep Neural Networks", on why the points matter). All coefficients
-// of the transforms of inputs and outputs are exact in fp32.
-constexpr float kNear = 0.75f, kFar = 1.5f;
-constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar, kNear3 = kNear2 * kNear, kFar3 = kFar2 * kFar;
-
-/// F(4x4, 3x3) for fp32.
-struct Four {
-  using Number = float;
-  static constexpr int64_t kTile = 4;           // outputs of a tile along each axis
-  static constexpr int64_t kPatch = kTile + 2;  // inputs of a tile along each axis
-  static constexpr int64_t kPlanes = kPatch * kPatch;
-
-  /// G g: three taps to six, for `kLanes` filters at a time. `in` and `out` are strided by `si` and `so` lanes.
-  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
-                    atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k];
-      const float evenNear = (a + c * kNear2) * atNear, oddNear = b * (kNear * atNear);
-      const float evenFar = (a + c * kFar2) * atFar, oddFar = b * (kFar * atFar);
-      out[0][k] = a * atZero;
-      out[so][k] = evenNear + oddNear;
-      out[2 * so][k] = evenNear - oddNear;
-      out[3 * so][k] = evenFar + oddFar;
-      out[4 * so][k] = evenFar - oddFar;
-      out[5 * so][k] = c;
-    }
-  }
-
-  /// B^T d: six inputs to six.
-  static LDM_INLINE void input(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    constexpr float product = kNear2 * kFar2, sum = kNear2 + kFar2;
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
-                  f = in[5 * si][k];
-      const float evenNear = e - kFar2 * c, oddNear = kNear * (d - kFar2 * b);
-      const float evenFar = e - kNear2 * c, oddFar = kFar * (d - kNear2 * b);
-      out[0][k] = product * a - sum * c + e;
-      out[so][k] = evenNear + oddNear;
-      out[2 * so][k] = evenNear - oddNear;
-      out[3 * so][k] = evenFar + oddFar;
-      out[4 * so][k] = evenFar - oddFar;
-      out[5 * so][k] = product * b - sum * d + f;
-    }
-  }
-
-  /// A^T m: six products to four outputs.
-  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
-                  f = in[5 * si][k];
-      const float near = b + c, nearOdd = b - c, far = d + e, farOdd = d - e;
-      out[0][k] = a + near + far;
-      out[so][k] = kNear * nearOdd + kFar * farOdd;
-      out[2 * so][k] = kNear2 * near + kFar2 * far;
-      out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd + f;
-    }
-  }
-};
-
-/// F(2x2, 3x3), with the points 0, +-1 and infinity, for bfloat16: the transforms of a larger tile would multiply the
-/// error of numbers with 8 bits by four.
-struct Two {
-  using Number = Bf16Bits;
-  static constexpr int64_t kTile = 2;
-  static constexpr int64_t kPatch = kTile + 2;
-  static constexpr int64_t kPlanes = kPatch * kPatch;
-
-  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k];
-      out[0][k] = a;
-      out[so][k] = 0.5f * (a + b + c);
-      out[2 * so][k] = 0.5f * (a - b + c);
-      out[3 * so][k] = c;
-    }
-  }
-  static LDM_INLINE void input(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
-      out[0][k] = a - c;
-      out[so][k] = b + c;
-      out[2 * so][k] = c - b;
-      out[3 * so][k] = d - b;
-    }
-  }
-  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
-      out[0][k] = a + b + c;
-      out[so][k] = b - c + d;
-    }
-  }
-};
-
-LDM_INLINE void load(const float* from, Lane& to) { std::memcpy(to, from, sizeof(Lane)); }
-LDM_INLINE void load(const Bf16Bits* from, Lane& to) {
-  for (int64_t k = 0; k < kLanes; ++k) to[k] = widen(from[k]);
-}
-LDM_INLINE void store(const Lane& from, float* to) { std::memcpy(to, from, sizeof(Lane)); }
-LDM_INLINE void store(const Lane& from, Bf16Bits* to) {
-  for (int64_t k = 0; k < kLanes; ++k) to[k] = narrow<Bf16Bits>(from[k]);
-}
 
 /// Where the 3x3 taps of output channel o and input channel c begin: at o * out + c * in.
 struct FilterStrides {
@@ -166,13 +59,9 @@ LDM_SIMD void transformFilters(const Bf16Bits* weight, const FilterStrides& stri
   filters<Two>(weight, strides, u, outChannels, channels, begin, end);
 }
 
-struct Geometry {
-  int64_t height, width, tilesY, tilesX;
-};
-
 /// x[N][H][W][C] -> v[planes][T][C] for tiles [begin, end) of a block that starts at tile `first`.
 template <class F, class T = typename F::Number>
-LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const Geometry& g, int64_t first, int64_t block,
+LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const TileGrid& g, int64_t first, int64_t block,
                        int64_t begin, int64_t end) {
   const int64_t plane = planeStride(block, channels);
   for (int64_t t = begin; t < end; ++t) {
@@ -181,15 +70,7 @@ LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const Geometry& g, in
     const T* source = x + image * g.height * g.width * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       Lane patch[F::kPlanes], half[F::kPlanes], full[F::kPlanes];
-      for (int64_t i = 0; i < F::kPatch; ++i)
-        for (int64_t j = 0; j < F::kPatch; ++j) {
-          const int64_t row = y0 + i, column = x0 + j;
-          Lane& to = patch[i * F::kPatch + j];
-          if (row < 0 || row >= g.height || column < 0 || column >= g.width)
-            std::memset(to, 0, sizeof(Lane));
-          else
-            load(source + (row * g.width + column) * channels + c, to);
-        }
+      gather<F::kPatch>(source + c, patch, channels, g, y0, x0);
       for (int64_t j = 0; j < F::kPatch; ++j) F::input(patch + j, half + j, F::kPatch, F::kPatch);
       for (int64_t i = 0; i < F::kPatch; ++i) F::input(half + i * F::kPatch, full + i * F::kPatch, 1, 1);
       T* target = v + (t - first) * channels + c;
@@ -197,11 +78,11 @@ LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const Geometry& g, in
     }
   }
 }
-LDM_SIMD void transformInputs(const float* x, float* v, int64_t channels, const Geometry& g, int64_t first,
+LDM_SIMD void transformInputs(const float* x, float* v, int64_t channels, const TileGrid& g, int64_t first,
                               int64_t block, int64_t begin, int64_t end) {
   inputs<Four>(x, v, channels, g, first, block, begin, end);
 }
-LDM_SIMD void transformInputs(const Bf16Bits* x, Bf16Bits* v, int64_t channels, const Geometry& g, int64_t first,
+LDM_SIMD void transformInputs(const Bf16Bits* x, Bf16Bits* v, int64_t channels, const TileGrid& g, int64_t first,
                               int64_t block, int64_t begin, int64_t end) {
   inputs<Two>(x, v, channels, g, first, block, begin, end);
 }
@@ -209,7 +90,7 @@ LDM_SIMD void transformInputs(const Bf16Bits* x, Bf16Bits* v, int64_t channels, 
 /// The products m[plane] of [T][O] -> O of the `channels` of y[N][H][W][channels], with bias, for tiles [begin, end) of
 /// a block that starts at tile `first`.
 template <class F, class T = typename F::Number>
-LDM_INLINE void outputs(const T* const* m, int64_t outs, const float* bias, T* y, int64_t channels, const Geometry& g,
+LDM_INLINE void outputs(const T* const* m, int64_t outs, const float* bias, T* y, int64_t channels, const TileGrid& g,
                         int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
     const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
@@ -229,11 +110,11 @@ LDM_INLINE void outputs(const T* const* m, int64_t outs, const float* bias, T* y
   }
 }
 LDM_SIMD void transformOutputs(const float* const* m, int64_t outs, const float* bias, float* y, int64_t channels,
-                               const Geometry& g, int64_t first, int64_t begin, int64_t end) {
+                               const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
   outputs<Four>(m, outs, bias, y, channels, g, first, begin, end);
 }
 LDM_SIMD void transformOutputs(const Bf16Bits* const* m, int64_t outs, const float* bias, Bf16Bits* y, int64_t channels,
-                               const Geometry& g, int64_t first, int64_t begin, int64_t end) {
+                               const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
   outputs<Two>(m, outs, bias, y, channels, g, first, begin, end);
 }
 
@@ -251,8 +132,8 @@ template <class F>
 void convolve(const at::Tensor& x, const at::Tensor& w, const FilterStrides& strides, const at::Tensor& offset,
               const at::Tensor& y) {
   using T = typename F::Number;
-  const int64_t batch = x.size(0), in = x.size(1), out = y.size(1), height = x.size(2), width = x.size(3);
-  const Geometry g{height, width, (height + F::kTile - 1) / F::kTile, (width + F::kTile - 1) / F::kTile};
+  const int64_t batch = x.size(0), in = x.size(1), out = y.size(1);
+  const TileGrid g(x.size(2), x.size(3), F::kTile);
   const int64_t tiles = batch * g.tilesY * g.tilesX;
   const int64_t tileBlock = std::min(tiles, std::max<int64_t>(128, kHeldInputs / (F::kPlanes * std::max(in, out))));
   const int64_t outBlock = std::min(out, std::max<int64_t>(1, kHeldFilters / (F::kPlanes * in * kLanes)) * kLanes);

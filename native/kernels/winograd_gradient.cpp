@@ -22,6 +22,8 @@ namespace ldm {
 
 namespace {
 
+constexpr int64_t kTile = Four::kTile, kPatch = Four::kPatch, kPlanes = Four::kPlanes;
+
 /// Transformed values that are held at a time.
 constexpr int64_t kHeldTiles = int64_t{6} << 20;
 constexpr int64_t kHeldProducts = int64_t{10} << 20;
@@ -90,19 +92,6 @@ struct Block {
   int64_t first, count;  ///< tiles
 };
 
-/// 4x4 or 6x6 values of a tile at (y0, x0) of x[H][W][C], zeros outside of the image.
-template <int64_t kSide>
-LDM_INLINE void gather(const float* x, Lane* patch, int64_t channels, const TileGrid& g, int64_t y0, int64_t x0) {
-  for (int64_t i = 0; i < kSide; ++i)
-    for (int64_t j = 0; j < kSide; ++j) {
-      const int64_t row = y0 + i, column = x0 + j;
-      if (row < 0 || row >= g.height || column < 0 || column >= g.width)
-        std::memset(patch[i * kSide + j], 0, sizeof(Lane));
-      else
-        std::memcpy(patch[i * kSide + j], x + (row * g.width + column) * channels, sizeof(Lane));
-    }
-}
-
 /// B^T x B (`kInput`) or A y A^T of the tiles of a block, for groups [begin, end) of kLanes tiles, with the tiles in
 /// the rows of `out`. `x` [N][H][W][stride], of which the planes' channels are taken.
 template <bool kInput>
@@ -124,11 +113,11 @@ LDM_INLINE void transformTiles(const float* x, int64_t channelStride, float* out
         Lane patch[kSide * kSide], half[kPatch * kSide], full[kPlanes];
         gather<kSide>(x + image * g.height * g.width * channelStride + c, patch, channelStride, g, y0, x0);
         for (int64_t j = 0; j < kSide; ++j)
-          kInput ? inputTransform(patch + j, half + j, kSide, kSide)
-                 : outputGradientTransform(patch + j, half + j, kSide, kSide);
+          kInput ? Four::input(patch + j, half + j, kSide, kSide)
+                 : Four::outputAdjoint(patch + j, half + j, kSide, kSide);
         for (int64_t i = 0; i < kPatch; ++i)
-          kInput ? inputTransform(half + i * kSide, full + i * kPatch, 1, 1)
-                 : outputGradientTransform(half + i * kSide, full + i * kPatch, 1, 1);
+          kInput ? Four::input(half + i * kSide, full + i * kPatch, 1, 1)
+                 : Four::outputAdjoint(half + i * kSide, full + i * kPatch, 1, 1);
         for (int64_t p = 0; p < kPlanes; ++p) std::memcpy(squares[p][k], full[p], sizeof(Lane));
       }
       float* target = out + c * planes.rows + group * kLanes;
@@ -152,8 +141,8 @@ LDM_SIMD void transformProducts(const std::array<const float*, kPlanes>& u, floa
     for (int64_t c = 0; c < channels; c += kLanes) {
       Lane full[kPlanes], half[3 * kPatch], taps[9];
       for (int64_t p = 0; p < kPlanes; ++p) std::memcpy(full[p], u[p] + o * channels + c, sizeof(Lane));
-      for (int64_t j = 0; j < kPatch; ++j) filterGradientTransform(full + j, half + j, kPatch, kPatch);
-      for (int64_t i = 0; i < 3; ++i) filterGradientTransform(half + i * kPatch, taps + i * 3, 1, 1);
+      for (int64_t j = 0; j < kPatch; ++j) Four::filterAdjoint(full + j, half + j, kPatch, kPatch);
+      for (int64_t i = 0; i < 3; ++i) Four::filterAdjoint(half + i * kPatch, taps + i * 3, 1, 1);
       float* target = gradient + (o * channels + c) * 9;
       for (int64_t k = 0; k < kLanes; ++k)
         for (int64_t i = 0; i < 9; ++i) target[k * 9 + i] = taps[i][k];
@@ -167,7 +156,7 @@ at::Tensor winogradWeightGradient(const at::Tensor& input, const at::Tensor& gra
   const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor y = gradient.contiguous(at::MemoryFormat::ChannelsLast);
   const int64_t batch = x.size(0), in = x.size(1), out = y.size(1);
-  const TileGrid g(x.size(2), x.size(3));
+  const TileGrid g(x.size(2), x.size(3), kTile);
   const int64_t tiles = batch * g.tilesY * g.tilesX;
   const int64_t tileBlock = std::min(tiles, std::max<int64_t>(128, kHeldTiles / (kPlanes * std::max(in, out))));
   const int64_t outBlock = std::min(out, std::max<int64_t>(1, kHeldProducts / (kPlanes * in * kLanes)) * kLanes);

@@ -1,72 +1,171 @@
-// The one-dimensional transforms of the gradient of Winograd's F(4, 3) for `kLanes` channels at a time; the points are
-// those of winograd.cpp, `Four`.
+// The one-dimensional transforms of Winograd's algorithms for `kLanes` channels at a time, and the tiles of images that
+// they work on: shared by the convolution and its gradient.
 #pragma once
+
+#include <cstdint>
+#include <cstring>
 
 #include "simd.h"
 
 namespace ldm {
 
-constexpr int64_t kTile = 4;           // outputs of a tile along each axis
-constexpr int64_t kPatch = kTile + 2;  // inputs of a tile along each axis
-constexpr int64_t kPlanes = kPatch * kPatch;
 using Lane = float[kLanes];
 
-// The interpolation points are 0, +-kNear, +-kFar and infinity. With these two, found by a search over pairs, the error
-// in fp32 is a third of that with the customary 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the
-// Accuracy of Winograd Convolution for Deep Neural Networks", on why the points matter). All coefficients of the
-// transforms of inputs and outputs are exact in fp32.
+// The interpolation points of F(4x4, 3x3) are 0, +-kNear, +-kFar and infinity. With these two, found by a search over
+// pairs, the error in fp32 is a third of that with the customary 1 and 2 (Barabasz et al. 2020, "Error Analysis and
+// Improving the Accuracy of Winograd Convolution for Deep Neural Networks", on why the points matter). All coefficients
+// of the transforms of inputs and outputs are exact in fp32.
 constexpr float kNear = 0.75f, kFar = 1.5f;
 constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar, kNear3 = kNear2 * kNear, kFar3 = kFar2 * kFar;
 
-/// B^T d: six inputs to six.
-LDM_INLINE void inputTransform(const Lane* in, Lane* out, int64_t si, int64_t so) {
-  constexpr float product = kNear2 * kFar2, sum = kNear2 + kFar2;
-  for (int64_t k = 0; k < kLanes; ++k) {
-    const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k], f = in[5 * si][k];
-    const float evenNear = e - kFar2 * c, oddNear = kNear * (d - kFar2 * b);
-    const float evenFar = e - kNear2 * c, oddFar = kFar * (d - kNear2 * b);
-    out[0][k] = product * a - sum * c + e;
-    out[so][k] = evenNear + oddNear;
-    out[2 * so][k] = evenNear - oddNear;
-    out[3 * so][k] = evenFar + oddFar;
-    out[4 * so][k] = evenFar - oddFar;
-    out[5 * so][k] = product * b - sum * d + f;
+/// F(4x4, 3x3) for fp32.
+struct Four {
+  using Number = float;
+  static constexpr int64_t kTile = 4;           // outputs of a tile along each axis
+  static constexpr int64_t kPatch = kTile + 2;  // inputs of a tile along each axis
+  static constexpr int64_t kPlanes = kPatch * kPatch;
+
+  /// G g: three taps to six, for `kLanes` filters at a time. `in` and `out` are strided by `si` and `so` lanes.
+  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                    atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k];
+      const float evenNear = (a + c * kNear2) * atNear, oddNear = b * (kNear * atNear);
+      const float evenFar = (a + c * kFar2) * atFar, oddFar = b * (kFar * atFar);
+      out[0][k] = a * atZero;
+      out[so][k] = evenNear + oddNear;
+      out[2 * so][k] = evenNear - oddNear;
+      out[3 * so][k] = evenFar + oddFar;
+      out[4 * so][k] = evenFar - oddFar;
+      out[5 * so][k] = c;
+    }
   }
+
+  /// B^T d: six inputs to six.
+  static LDM_INLINE void input(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    constexpr float product = kNear2 * kFar2, sum = kNear2 + kFar2;
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
+                  f = in[5 * si][k];
+      const float evenNear = e - kFar2 * c, oddNear = kNear * (d - kFar2 * b);
+      const float evenFar = e - kNear2 * c, oddFar = kFar * (d - kNear2 * b);
+      out[0][k] = product * a - sum * c + e;
+      out[so][k] = evenNear + oddNear;
+      out[2 * so][k] = evenNear - oddNear;
+      out[3 * so][k] = evenFar + oddFar;
+      out[4 * so][k] = evenFar - oddFar;
+      out[5 * so][k] = product * b - sum * d + f;
+    }
+  }
+
+  /// A^T m: six products to four outputs.
+  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
+                  f = in[5 * si][k];
+      const float near = b + c, nearOdd = b - c, far = d + e, farOdd = d - e;
+      out[0][k] = a + near + far;
+      out[so][k] = kNear * nearOdd + kFar * farOdd;
+      out[2 * so][k] = kNear2 * near + kFar2 * far;
+      out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd + f;
+    }
+  }
+
+  /// G^T u, the adjoint of the transform of filters: six values to three taps.
+  static LDM_INLINE void filterAdjoint(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                    atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
+                  f = in[5 * si][k];
+      const float near = (b + c) * atNear, nearOdd = (b - c) * atNear, far = (d + e) * atFar, farOdd = (d - e) * atFar;
+      out[0][k] = a * atZero + near + far;
+      out[so][k] = kNear * nearOdd + kFar * farOdd;
+      out[2 * so][k] = kNear2 * near + kFar2 * far + f;
+    }
+  }
+
+  /// A y, the adjoint of the transform of products: four values to six.
+  static LDM_INLINE void outputAdjoint(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
+      const float evenNear = a + kNear2 * c, oddNear = kNear * b + kNear3 * d;
+      const float evenFar = a + kFar2 * c, oddFar = kFar * b + kFar3 * d;
+      out[0][k] = a;
+      out[so][k] = evenNear + oddNear;
+      out[2 * so][k] = evenNear - oddNear;
+      out[3 * so][k] = evenFar + oddFar;
+      out[4 * so][k] = evenFar - oddFar;
+      out[5 * so][k] = d;
+    }
+  }
+};
+
+/// F(2x2, 3x3), with the points 0, +-1 and infinity, for bfloat16: the transforms of a larger tile would multiply the
+/// error of numbers with 8 bits by four.
+struct Two {
+  using Number = Bf16Bits;
+  static constexpr int64_t kTile = 2;
+  static constexpr int64_t kPatch = kTile + 2;
+  static constexpr int64_t kPlanes = kPatch * kPatch;
+
+  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k];
+      out[0][k] = a;
+      out[so][k] = 0.5f * (a + b + c);
+      out[2 * so][k] = 0.5f * (a - b + c);
+      out[3 * so][k] = c;
+    }
+  }
+  static LDM_INLINE void input(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
+      out[0][k] = a - c;
+      out[so][k] = b + c;
+      out[2 * so][k] = c - b;
+      out[3 * so][k] = d - b;
+    }
+  }
+  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
+      out[0][k] = a + b + c;
+      out[so][k] = b - c + d;
+    }
+  }
+};
+
+LDM_INLINE void load(const float* from, Lane& to) { std::memcpy(to, from, sizeof(Lane)); }
+LDM_INLINE void load(const Bf16Bits* from, Lane& to) {
+  for (int64_t k = 0; k < kLanes; ++k) to[k] = widen(from[k]);
+}
+LDM_INLINE void store(const Lane& from, float* to) { std::memcpy(to, from, sizeof(Lane)); }
+LDM_INLINE void store(const Lane& from, Bf16Bits* to) {
+  for (int64_t k = 0; k < kLanes; ++k) to[k] = narrow<Bf16Bits>(from[k]);
 }
 
-/// G^T u, the adjoint of the transform of filters: six values to three taps.
-LDM_INLINE void filterGradientTransform(const Lane* in, Lane* out, int64_t si, int64_t so) {
-  constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
-                  atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
-  for (int64_t k = 0; k < kLanes; ++k) {
-    const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k], f = in[5 * si][k];
-    const float near = (b + c) * atNear, nearOdd = (b - c) * atNear, far = (d + e) * atFar, farOdd = (d - e) * atFar;
-    out[0][k] = a * atZero + near + far;
-    out[so][k] = kNear * nearOdd + kFar * farOdd;
-    out[2 * so][k] = kNear2 * near + kFar2 * far + f;
-  }
-}
-
-/// A y, the adjoint of the transform of products: four values to six.
-LDM_INLINE void outputGradientTransform(const Lane* in, Lane* out, int64_t si, int64_t so) {
-  for (int64_t k = 0; k < kLanes; ++k) {
-    const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k];
-    const float evenNear = a + kNear2 * c, oddNear = kNear * b + kNear3 * d;
-    const float evenFar = a + kFar2 * c, oddFar = kFar * b + kFar3 * d;
-    out[0][k] = a;
-    out[so][k] = evenNear + oddNear;
-    out[2 * so][k] = evenNear - oddNear;
-    out[3 * so][k] = evenFar + oddFar;
-    out[4 * so][k] = evenFar - oddFar;
-    out[5 * so][k] = d;
-  }
-}
-
-/// The tiles of an image.
+/// The tiles of an image, of tile x tile outputs each.
 struct TileGrid {
-  TileGrid(int64_t height, int64_t width)
-      : height(height), width(width), tilesY((height + kTile - 1) / kTile), tilesX((width + kTile - 1) / kTile) {}
+  TileGrid(int64_t height, int64_t width, int64_t tile)
+      : height(height), width(width), tilesY((height + tile - 1) / tile), tilesX((width + tile - 1) / tile) {}
   int64_t height, width, tilesY, tilesX;
 };
+
+/// kSide x kSide values of an image x[H][W][stride] from (y0, x0) on, kLanes channels of each; zeros outside of the
+/// image.
+template <int64_t kSide, class T>
+LDM_INLINE void gather(const T* x, Lane* patch, int64_t stride, const TileGrid& g, int64_t y0, int64_t x0) {
+  for (int64_t i = 0; i < kSide; ++i)
+    for (int64_t j = 0; j < kSide; ++j) {
+      const int64_t row = y0 + i, column = x0 + j;
+      Lane& to = patch[i * kSide + j];
+      if (row < 0 || row >= g.height || column < 0 || column >= g.width)
+        std::memset(to, 0, sizeof(Lane));
+      else
+        load(x + (row * g.width + column) * stride, to);
+    }
+}
 
 }  // namespace ldm

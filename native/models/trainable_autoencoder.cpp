@@ -10,8 +10,7 @@ namespace ldm {
 TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencoder(params) {
   method("perceptualReady", [this](const Value&) -> Value { return Map{{"ready", ganLoss().perceptualReady()}}; });
   method("trainingStep", [this](const Value& args) -> Value {
-    const TrainingScope training;  // as in trainBatch: a loop written by hand gets the same numbers
-    LossResult r = trainingStep(args.get("batch"), args.integer("optimizerIdx"), args.integer("globalStep"), {});
+    LossResult r = takeTurn(args, args.integer("optimizerIdx"), {});
     return Map{{"loss", r.loss}, {"log", r.log}};
   });
   method("validationStep", [this](const Value& args) -> Value {
@@ -50,14 +49,17 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
   });
 }
 
+LossResult TrainableAutoencoder::takeTurn(const Value& args, int64_t optimizerIdx, const Shortcuts& shortcuts) {
+  const TrainingScope training;
+  return trainingStep(args.get("batch"), optimizerIdx, args.integer("globalStep"), shortcuts);
+}
+
 Value TrainableAutoencoder::trainBatch(const Value& args) {
   const auto asked = [&](const char* name) { return args.has(name) && args.boolean(name); };
-  const int64_t globalStep = args.integer("globalStep");
-  const bool idle = asked("skipIdle") && ganLoss().discriminatorIsIdle(globalStep);
+  const bool idle = asked("skipIdle") && ganLoss().discriminatorIsIdle(args.integer("globalStep"));
   const Shortcuts shortcuts{.idle = idle, .reuse = asked("reuseReconstructions") && !idle};
-  Value log = training_.trainBatch(args, *this, [&](int64_t optimizerIdx) {
-    return trainingStep(args.get("batch"), optimizerIdx, globalStep, shortcuts);
-  });
+  Value log =
+      training_.trainBatch(args, *this, [&](int64_t optimizerIdx) { return takeTurn(args, optimizerIdx, shortcuts); });
   kept_.reset();
   onTrainBatchEnd();
   return log;

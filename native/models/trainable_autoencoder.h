@@ -43,6 +43,9 @@ class TrainableAutoencoder : public ImageAutoencoder {
   virtual Map logImages(const Value& batch, const Value& options) = 0;
 
  private:
+  /// trainingStep for `batch` and `globalStep` of `args`: the one way there, so that a loop written by hand gets the
+  /// numbers of trainBatch.
+  LossResult takeTurn(const Value& args, int64_t optimizerIdx, const Shortcuts& shortcuts);
   /// `args` as Stepper has them; besides `skipIdle` and `reuseReconstructions`, false when absent.
   Value trainBatch(const Value& args);
 

@@ -6,7 +6,6 @@
 #include "../core/autograd.h"
 #include "../core/context.h"
 #include "../core/registry.h"
-#include "../kernels/training_scope.h"
 #include "nan_guard.h"
 
 namespace ldm {
@@ -68,7 +67,6 @@ void GanTraining::requireConfigured() const {
 Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn& turn) {
   requireConfigured();
   const bool log = args.boolean("log");
-  const TrainingScope training;
   at::AutoGradMode gradients(true);
   Map all;
   List turns;
