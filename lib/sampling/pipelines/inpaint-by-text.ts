@@ -3,10 +3,10 @@ import { LdmError } from '../../errors';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { LatentInpaintDiffusion } from '../../models/latent-inpaint-diffusion';
 import { Tensor } from '../../tensor';
-import { decodePictures, drawLatents, type PipelineOptions } from './draw';
+import type { PipelineOptions } from './draw';
 import { checkInpainting, type InpaintOptions, smallMask } from './inpaint';
 import { latentShape } from './sizes';
-import { encodeTexts, type TextOptions } from './text-to-image';
+import { drawByTexts, encodeTexts, type TextOptions } from './text-to-image';
 
 export interface InpaintByTextOptions extends InpaintOptions, TextOptions {}
 
@@ -38,15 +38,8 @@ export async function inpaintByText(model: LatentDiffusion, options: InpaintByTe
   const shape = latentShape(model, { height, width });
   const texts = await encodeTexts(model, { prompts, scale, negativePrompt }, run);
   const concat = [await inpaintingChannels(model, image, mask, run)];
-  const parts = (c: Tensor) => ({ c_concat: concat, c_crossattn: [c] });
-  const plan = {
-    shape: [n, ...shape] as const,
-    conditioning: parts(texts.conditioning),
-    unconditionalConditioning: texts.unconditionalConditioning && parts(texts.unconditionalConditioning),
-    scale,
-    defaults: { steps: 50, eta: 0 },
-  };
-  return decodePictures(model, await drawLatents(model, plan, run), run);
+  const conditionOf = (c: Tensor) => ({ c_concat: concat, c_crossattn: [c] });
+  return drawByTexts(model, { shape: [n, ...shape], texts, scale, conditionOf }, run);
 }
 
 /** The mask (1 where to fill in) and the latent of the rest, in the order of the model's concat_keys. */

@@ -4,7 +4,8 @@ import { LdmError } from '../../errors';
 import { noGrad } from '../../job';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import type { Tensor } from '../../tensor';
-import { decodePictures, drawLatents, type PipelineOptions } from './draw';
+import type { Conditioning } from '../conditioning';
+import { type DrawPlan, decodePictures, drawLatents, type PipelineOptions } from './draw';
 import { latentShape, type PictureSize, trainedSize } from './sizes';
 
 /** What guides a picture. */
@@ -28,13 +29,39 @@ export async function textToImage(model: LatentDiffusion, options: TextToImageOp
   const { prompts, scale = 5, negativePrompt, height, width, ...run } = options;
   const trained = trainedSize(model);
   const shape = latentShape(model, { height: height ?? trained.height, width: width ?? trained.width });
-  const plan = {
-    shape: [prompts.length, ...shape] as const,
-    ...(await encodeTexts(model, { prompts, scale, negativePrompt }, run)),
-    scale,
-    defaults: { steps: 50, eta: 0 },
-  };
-  return decodePictures(model, await drawLatents(model, plan, run), run);
+  const texts = await encodeTexts(model, { prompts, scale, negativePrompt }, run);
+  return drawByTexts(model, { shape: [prompts.length, ...shape], texts, scale, conditionOf: (c) => c }, run);
+}
+
+/**
+ * Draws and decodes pictures of encoded texts with DDIM (50 steps, eta 0) or another sampler.
+ * @param plan.shape of the latents
+ * @param plan.conditionOf what the network gets with a text: the text itself, or parts beside it
+ * @internal
+ */
+export async function drawByTexts(
+  model: LatentDiffusion,
+  plan: {
+    shape: DrawPlan['shape'];
+    texts: Awaited<ReturnType<typeof encodeTexts>>;
+    scale: number;
+    conditionOf: (text: Tensor) => Conditioning;
+  },
+  run: PipelineOptions,
+): Promise<Tensor> {
+  const { shape, texts, scale, conditionOf } = plan;
+  const latents = await drawLatents(
+    model,
+    {
+      shape,
+      conditioning: conditionOf(texts.conditioning),
+      unconditionalConditioning: texts.unconditionalConditioning && conditionOf(texts.unconditionalConditioning),
+      scale,
+      defaults: { steps: 50, eta: 0 },
+    },
+    run,
+  );
+  return decodePictures(model, latents, run);
 }
 
 /**

@@ -4,10 +4,10 @@ import { LdmError } from '../../errors';
 import type { LatentDiffusion } from '../../models/latent-diffusion';
 import { LatentUpscaleDiffusion } from '../../models/latent-upscale-diffusion';
 import { Tensor } from '../../tensor';
-import { decodePictures, drawLatents, type PipelineOptions } from './draw';
+import type { PipelineOptions } from './draw';
 import { firstStageFactor, latentShape } from './sizes';
 import type { SuperResolveOptions } from './super-resolution';
-import { encodeTexts, type TextOptions } from './text-to-image';
+import { drawByTexts, encodeTexts, type TextOptions } from './text-to-image';
 
 export interface UpscaleByTextOptions extends SuperResolveOptions, TextOptions {
   /** How much noise the small picture gets, below the model's max_noise_level (350). Default 20. */
@@ -50,15 +50,8 @@ export async function upscaleByText(model: LatentDiffusion, options: UpscaleByTe
   const texts = await encodeTexts(model, { prompts, scale, negativePrompt }, run);
   const level = Tensor.full([n], noiseLevel, { dtype: 'int64', device: model.device });
   const low = await model.lowScale(image.mul(2).sub(1), level, runOf(run));
-  const parts = (c: Tensor) => ({ c_concat: [low.x], c_crossattn: [c], c_adm: low.level });
-  const plan = {
-    shape: [n, ...shape] as const,
-    conditioning: parts(texts.conditioning),
-    unconditionalConditioning: texts.unconditionalConditioning && parts(texts.unconditionalConditioning),
-    scale,
-    defaults: { steps: 50, eta: 0 },
-  };
-  return decodePictures(model, await drawLatents(model, plan, run), run);
+  const conditionOf = (c: Tensor) => ({ c_concat: [low.x], c_crossattn: [c], c_adm: low.level });
+  return drawByTexts(model, { shape: [n, ...shape], texts, scale, conditionOf }, run);
 }
 
 const runOf = ({ random, signal, precision }: PipelineOptions) => ({ random, signal, precision });
