@@ -3,12 +3,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { LdmError } from '../errors';
+import type { ZooModel } from '../models/model-zoo';
 import type { Pictures } from '../pictures/picture';
 import type { RunOptions } from '../sampling';
 import type { Tensor } from '../tensor';
 import { addDrawingOptions, NO_DEFAULT, PROMPT, ROWS, told } from './drawing-options';
 import { UsageError } from './errors';
-import type { OpenedModel } from './model-options';
+import { interruptible } from './interrupt';
+import { type ModelFlags, type OpenedModel, type OpenModelOptions, openZooModel, withWeights } from './model-options';
 import type { Output } from './output';
 import { fileNameOf, nextNumber, saveGrid, savePicture, takePictures } from './picture-files';
 import { Progress } from './progress';
@@ -88,6 +90,28 @@ export function checkLatent(flags: TextFlags, channels: number, factor: number):
     throw new UsageError(`This model's latents have ${channels} channels: leave --C ${flags.C} out.`);
   if (flags.f !== undefined && flags.f !== factor)
     throw new UsageError(`This model's first stage has factor ${factor}: leave --f ${flags.f} out.`);
+}
+
+/**
+ * What both commands do around their drawing: open the model that the flags name, else that of the zoo, else the bundled one;
+ * draw with the wanted weights until ctrl-C; print the files.
+ */
+export async function runTextCommand(
+  flags: ModelFlags,
+  zoo: ZooModel,
+  output: Output,
+  draw: (opened: OpenedModel, signal: AbortSignal) => Promise<DrawnTexts>,
+  options: Pick<OpenModelOptions, 'seedBeforeModel'> = {},
+): Promise<void> {
+  await interruptible(async (signal) => {
+    const opened = await openZooModel(flags, zoo, { ...options, orBundled: (note) => output.note(note) });
+    try {
+      const files = await withWeights(opened, () => draw(opened, signal));
+      output.result(files, () => [...files.images, ...(files.grid ? [files.grid] : [])].join('\n'));
+    } finally {
+      opened.model.dispose();
+    }
+  });
 }
 
 export interface DrawnTexts {

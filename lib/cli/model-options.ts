@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../config';
+import { bundledModel } from '../models/bundled-model';
 import { DDPM } from '../models/ddpm';
 import { LatentDiffusion } from '../models/latent-diffusion';
 import { type LoadedModel, loadModel } from '../models/load-model';
@@ -67,8 +68,8 @@ export interface OpenedModel extends LoadedModel {
 }
 
 export interface OpenModelOptions {
-  /** A model to take, with a note, where neither the flags name one nor the zoo's checkpoint is there. */
-  instead?: { folder: () => string; note: (message: string) => void };
+  /** Take the bundled model where neither the flags name one nor the zoo's checkpoint is there, and tell so. */
+  orBundled?: (note: string) => void;
   overrides?: readonly string[];
   /** Draw the initial weights of such a model with the seed first, as scripts do that seed before they build the model. */
   seedBeforeModel?: (config: Config) => boolean;
@@ -78,12 +79,11 @@ export interface OpenModelOptions {
 export async function openZooModel(flags: ModelFlags, zoo: ZooModel, options?: OpenModelOptions): Promise<OpenedModel> {
   const { config, ckpt } = flags;
   if (config || ckpt) return openModel(config ?? zooConfig(zoo), flags, options);
-  if (options?.instead && !fs.existsSync(zoo.checkpoint)) {
-    const { folder, note } = options.instead;
-    note(
+  if (options?.orBundled && !fs.existsSync(zoo.checkpoint)) {
+    options.orBundled(
       `There is no ${zoo.checkpoint} (to be had from ${zoo.url}): drawing with the small bundled model, 64x64 pixels, emoji and avatars.`,
     );
-    return openModel(folder(), flags, options);
+    return openModel(bundledModel(), flags, options);
   }
   return openModel(zooConfig(zoo), { ...flags, ckpt: zoo.checkpoint }, options);
 }

@@ -1,7 +1,6 @@
 /** `ldm img2img`: a picture changed as a text says, with the options, file names and seeds of the original scripts/img2img.py. */
 import type { Command } from 'commander';
 import { readPicture } from '../../data/picture-tensors';
-import { bundledModel } from '../../models/bundled-model';
 import { modelZoo } from '../../models/model-zoo';
 import {
   encodePictures,
@@ -17,20 +16,13 @@ import {
   checkLatent,
   type DrawnTexts,
   drawTexts,
+  runTextCommand,
   type TextFlags,
   textsOf,
   wantedOf,
 } from '../draw-texts';
 import { addExamples } from '../examples';
-import { interruptible } from '../interrupt';
-import {
-  addModelOptions,
-  latentModel,
-  type ModelFlags,
-  type OpenedModel,
-  openZooModel,
-  withWeights,
-} from '../model-options';
+import { addModelOptions, latentModel, type ModelFlags, type OpenedModel } from '../model-options';
 import { numberWithin } from '../values';
 
 interface Img2ImgFlags extends ModelFlags, TextFlags {
@@ -62,17 +54,9 @@ export const img2img: CommandDefinition = {
     addModelOptions(command, modelZoo['stable-diffusion-v1']).action(async (flags: Img2ImgFlags) => {
       const output = outputOf(command);
       const texts = textsOf(flags.fromFile);
-      await interruptible(async (signal) => {
-        const opened = await openZooModel(flags, modelZoo['stable-diffusion-v1'], {
-          instead: { folder: bundledModel, note: (message) => output.note(message) },
-        });
-        try {
-          const files = await withWeights(opened, () => draw(opened, texts, flags, signal, output));
-          output.result(files, () => [...files.images, ...(files.grid ? [files.grid] : [])].join('\n'));
-        } finally {
-          opened.model.dispose();
-        }
-      });
+      await runTextCommand(flags, modelZoo['stable-diffusion-v1'], output, (opened, signal) =>
+        draw(opened, texts, flags, signal, output),
+      );
     });
   },
 };

@@ -1,6 +1,5 @@
 /** `ldm txt2img`: pictures of texts, with the options, file names and seeds of the original scripts/txt2img.py. */
 import type { Command } from 'commander';
-import { bundledModel } from '../../models/bundled-model';
 import { modelZoo } from '../../models/model-zoo';
 import { firstStageFactor, latentShape, textToImage } from '../../sampling/pipelines';
 import { Tensor } from '../../tensor';
@@ -10,21 +9,14 @@ import {
   checkLatent,
   type DrawnTexts,
   drawTexts,
+  runTextCommand,
   type TextFlags,
   textsOf,
   wantedOf,
 } from '../draw-texts';
 import { addDrawingOptions, NO_DEFAULT, OF_MODEL, samplerOf, sizeOf } from '../drawing-options';
 import { addExamples } from '../examples';
-import { interruptible } from '../interrupt';
-import {
-  addModelOptions,
-  latentModel,
-  type ModelFlags,
-  type OpenedModel,
-  openZooModel,
-  withWeights,
-} from '../model-options';
+import { addModelOptions, latentModel, type ModelFlags, type OpenedModel } from '../model-options';
 import { isStableDiffusion } from '../text-to-image-defaults';
 
 interface Txt2ImgFlags extends ModelFlags, TextFlags {
@@ -58,18 +50,13 @@ export const txt2img: CommandDefinition = {
       const output = outputOf(command);
       samplerOf(flags);
       const texts = textsOf(flags.fromFile);
-      await interruptible(async (signal) => {
-        const opened = await openZooModel(flags, modelZoo['text2img-large'], {
-          seedBeforeModel: (config) => !isStableDiffusion(config),
-          instead: { folder: bundledModel, note: (message) => output.note(message) },
-        });
-        try {
-          const files = await withWeights(opened, () => draw(opened, texts, flags, signal, output));
-          output.result(files, () => [...files.images, ...(files.grid ? [files.grid] : [])].join('\n'));
-        } finally {
-          opened.model.dispose();
-        }
-      });
+      await runTextCommand(
+        flags,
+        modelZoo['text2img-large'],
+        output,
+        (opened, signal) => draw(opened, texts, flags, signal, output),
+        { seedBeforeModel: (config) => !isStableDiffusion(config) },
+      );
     });
   },
 };
