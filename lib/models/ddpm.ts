@@ -9,6 +9,7 @@ import { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler } from '../s
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
 import { type DropRules, dropConditions } from './drop-conditions';
+import { inEmaScope } from './ema-scope';
 import { fitWeight } from './fit-weight';
 import { initFromCkpt } from './init-from-ckpt';
 import { type CreateOptions, createNative, Module } from './module';
@@ -291,13 +292,8 @@ export class DDPM extends Module {
    * Runs `fn` with the averaged weights in place of the trained ones; without `use_ema`, just runs it.
    * @returns what `fn` returns
    */
-  async emaScope<T>(fn: () => T | Promise<T>): Promise<T> {
-    await this.call('emaEnter');
-    try {
-      return await fn();
-    } finally {
-      await this.call('emaExit');
-    }
+  emaScope<T>(fn: () => T | Promise<T>): Promise<T> {
+    return inEmaScope(this, fn);
   }
 
   /** Pictures that show how training goes: inputs, diffusion_row, samples, denoise_row. */

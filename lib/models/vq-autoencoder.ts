@@ -1,6 +1,7 @@
 /** What the VQ models have in common: codebook, moving average. */
 import { type CallOptions, noGrad } from '../job';
 import type { Tensor } from '../tensor';
+import { inEmaScope } from './ema-scope';
 import type { QuantizeResult } from './quantizers';
 import { TrainableAutoencoder } from './trainable-autoencoder';
 
@@ -35,12 +36,7 @@ export abstract class VQAutoencoder extends TrainableAutoencoder {
    * Runs `fn` with the averaged weights in place of the trained ones; without `use_ema`, just runs it.
    * @returns what `fn` returns
    */
-  async emaScope<T>(fn: () => T | Promise<T>): Promise<T> {
-    await this.call('emaEnter');
-    try {
-      return await fn();
-    } finally {
-      await this.call('emaExit');
-    }
+  emaScope<T>(fn: () => T | Promise<T>): Promise<T> {
+    return inEmaScope(this, fn);
   }
 }
