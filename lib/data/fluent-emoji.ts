@@ -10,11 +10,31 @@ import { LdmError } from '../errors';
 import { type ImageItem, ImageSet, type ImageSetOptions } from './image-set';
 import { registerDataset } from './registry';
 
+/** An entry of emojibase's English data. */
 interface EmojibaseEntry {
   hexcode: string;
   label: string;
+  tags?: string[];
   group?: number;
   subgroup?: number;
+}
+
+/** An emoji that there is a picture of. */
+export interface PicturedEmoji extends EmojibaseEntry {
+  /** Name of the picture in its package. */
+  name: string;
+  /** Path of the picture. */
+  file: string;
+}
+
+/** All emoji that there are pictures of, in emojibase's order. @throws LdmError ERR_DATA when the packages are not installed */
+export function picturedEmoji(): PicturedEmoji[] {
+  const assets = path.join(packageFolder('@lobehub/fluent-emoji-3d'), 'assets');
+  const available = new Set(fs.readdirSync(assets));
+  return readJson<EmojibaseEntry[]>(path.join(packageFolder('emojibase-data'), 'en', 'data.json')).flatMap((entry) => {
+    const name = fileOf(entry.hexcode, available);
+    return name === undefined ? [] : [{ ...entry, name, file: path.join(assets, name) }];
+  });
 }
 
 interface EmojibaseGroups {
@@ -36,20 +56,16 @@ export class FluentEmoji extends ImageSet {
   static open(options: FluentEmojiParams): FluentEmoji {
     const { classes, ...rest } = resolveNode({ target: 'node_ldm.data.FluentEmoji', params: options })
       .params as unknown as ImageSetOptions & { classes: Record<string, string[]> };
-    const assets = path.join(packageFolder('@lobehub/fluent-emoji-3d'), 'assets');
-    const data = packageFolder('emojibase-data');
-    const { groups, subgroups } = readJson<EmojibaseGroups>(path.join(data, 'meta', 'groups.json'));
-    const entries = readJson<EmojibaseEntry[]>(path.join(data, 'en', 'data.json'));
-    const available = new Set(fs.readdirSync(assets));
+    const emoji = picturedEmoji();
+    const { groups, subgroups } = readJson<EmojibaseGroups>(
+      path.join(packageFolder('emojibase-data'), 'meta', 'groups.json'),
+    );
     const classNames = Object.keys(classes);
     const items = classNames.flatMap((name, class_label) => {
       const wanted = new Set(classes[name]);
-      const found: ImageItem[] = [];
-      for (const entry of entries) {
-        const belongs = [groups[entry.group ?? -1], subgroups[entry.subgroup ?? -1]].some((g) => wanted.has(g));
-        const file = belongs ? fileOf(entry.hexcode, available) : undefined;
-        if (file) found.push({ file: path.join(assets, file), name: file, class_label, caption: entry.label });
-      }
+      const found: ImageItem[] = emoji
+        .filter(({ group, subgroup }) => [groups[group ?? -1], subgroups[subgroup ?? -1]].some((g) => wanted.has(g)))
+        .map(({ file, name, label }) => ({ file, name, class_label, caption: label }));
       if (found.length === 0)
         throw new LdmError(
           'ERR_DATA',

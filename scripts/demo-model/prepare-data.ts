@@ -11,6 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { picturedEmoji } from '../../lib/data/fluent-emoji';
 import { ATTRIBUTE_NAMES, type Attribute, type Avatar, captionOf, isHeldOut, renderAvatar, valuesOf } from './avatars';
 import { SeededRandom } from './seeded-random';
 
@@ -25,13 +26,6 @@ const { values: args } = parseArgs({
 const size = Number(args.size);
 const random = new SeededRandom(Number(args.seed));
 
-interface Emoji {
-  label: string;
-  hexcode: string;
-  tags?: string[];
-  group?: number;
-}
-
 type Line = { file_name: string; text: string };
 
 /** How many pictures each emoji becomes. */
@@ -42,21 +36,17 @@ const MIXED_AVATARS = 5000;
 const [SYMBOLS, FLAGS] = [8, 9];
 
 async function emoji(folder: string, held: boolean): Promise<Line[]> {
-  const assets = path.join(path.dirname(require.resolve('@lobehub/fluent-emoji-3d/package.json')), 'assets');
-  const available = new Set(fs.readdirSync(assets));
-  const entries = (JSON.parse(fs.readFileSync(require.resolve('emojibase-data/en/data.json'), 'utf8')) as Emoji[])
+  const entries = picturedEmoji()
     .filter(({ group }) => group !== undefined && group !== FLAGS)
-    .map((entry) => ({ ...entry, file: fileOf(entry.hexcode, available) }))
-    .filter(({ file }) => file !== undefined)
     .filter((_, i) => (i % 25 === 12) === held);
   const lines: Line[] = [];
-  for (const { label, tags = [], group, file } of entries) {
+  for (const { label, tags = [], group, file, name: own } of entries) {
     for (let i = 0; i < (held ? 1 : VARIANTS); i++) {
-      const name = `emoji/${path.parse(file!).name}-${i}.png`;
+      const name = `emoji/${path.parse(own).name}-${i}.png`;
       // The first is the emoji as it is.
       const side = i === 0 ? size : Math.round(size * random.between(0.82, 1));
       const [x, y] = [0, 1].map(() => Math.floor(random.between(0, size - side + 1)));
-      const picture = sharp(path.join(assets, file!)).flatten({ background: 'white' }).resize(side, side);
+      const picture = sharp(file).flatten({ background: 'white' }).resize(side, side);
       if (i % 2 === 1 && group !== SYMBOLS) picture.flop();
       await picture
         .extend({ left: x, right: size - side - x, top: y, bottom: size - side - y, background: 'white' })
@@ -67,12 +57,6 @@ async function emoji(folder: string, held: boolean): Promise<Line[]> {
     }
   }
   return lines;
-}
-
-/** The image set writes code points in lower case, with or without the variation selector. */
-function fileOf(hexcode: string, available: ReadonlySet<string>): string | undefined {
-  const full = hexcode.toLowerCase();
-  return [full, full.replaceAll('-fe0f', '')].map((n) => `${n}.webp`).find((n) => available.has(n));
 }
 
 /** Usual values are more frequent than one in as many as there are. */
