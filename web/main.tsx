@@ -5,6 +5,7 @@ import type { JobStatus, ModelEntry, ModelInfo, ServerInfo } from '../lib/serve/
 import { type ApiError, getJson, request } from './api';
 import { AppContext, type AppState } from './app-context';
 import { Icon } from './parts/icons';
+import { Problem } from './parts/problem';
 import { addressOf, useRoute, VIEWS, type View } from './route';
 import {
   addToGallery,
@@ -178,11 +179,7 @@ function Views({ server, route }: { server: ServerInfo; route: ReturnType<typeof
       </header>
       <main id="main" tabIndex={-1}>
         <h1 class="hidden">{TITLES[route.view]}</h1>
-        {problem && (
-          <p class="error" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         {models !== null && id === null && !free ? <NoModel /> : !(problem && !free) && <CurrentView route={route} />}
       </main>
       <div class={`toast${said ? ' shown' : ''}`} role="status" aria-live="polite">

@@ -65,15 +65,7 @@ export function Timeline({ images }: { images: readonly ResultImage[] }) {
           <figcaption>Finished</figcaption>
         </figure>
       </div>
-      <input
-        type="range"
-        min={0}
-        max={noisy.length - 1}
-        value={index}
-        aria-label="Step"
-        aria-valuetext={`Step ${step}`}
-        onInput={(event) => setAt(event.currentTarget.valueAsNumber)}
-      />
+      <StepSlider index={index} last={noisy.length - 1} step={step} onChange={setAt} />
       <div class="strips">
         {[noisy, clean].map((row) => (
           <ul
@@ -97,5 +89,26 @@ export function Timeline({ images }: { images: readonly ResultImage[] }) {
         ))}
       </div>
     </div>
+  );
+}
+
+/** A slider over what is there of some steps. @param props.step the step at `index`, for screen readers */
+export function StepSlider(props: {
+  index: number;
+  last: number;
+  step: number | undefined;
+  onChange: (index: number) => void;
+}) {
+  const { index, last, step, onChange } = props;
+  return (
+    <input
+      type="range"
+      min={0}
+      max={last}
+      value={index}
+      aria-label="Step"
+      aria-valuetext={`Step ${step}`}
+      onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
+    />
   );
 }

@@ -6,9 +6,9 @@ import { Condition, DrawOptions } from '../parts/draw-form';
 import { DropZone } from '../parts/drop-zone';
 import { NumberField, RangeField, Segmented, SelectField, TextField } from '../parts/fields';
 import { Icon } from '../parts/icons';
+import { JobState } from '../parts/job-state';
 import { MaskCanvas, type MaskHandle } from '../parts/mask-canvas';
 import { useObjectUrl } from '../parts/object-url';
-import { Progress } from '../parts/progress';
 import { FrameSlider, Timeline } from '../parts/sliders';
 import { Stage } from '../parts/stage';
 import { Unsuitable } from '../parts/unsuitable';
@@ -354,19 +354,5 @@ function FormPanel(props: {
         <Icon name="generate" /> {label}
       </button>
     </form>
-  );
-}
-
-function JobState({ job }: { job: JobView }) {
-  return (
-    <>
-      {job.busy && <Progress status={job.status} onCancel={job.cancel} />}
-      {job.error && (
-        <p class="error" role="alert">
-          {job.error.message}
-        </p>
-      )}
-      {job.status?.state === 'cancelled' && !job.busy && <p class="note">Cancelled.</p>}
-    </>
   );
 }

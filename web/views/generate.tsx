@@ -4,7 +4,7 @@ import { useApp } from '../app-context';
 import { Condition, DrawOptions } from '../parts/draw-form';
 import { Gallery } from '../parts/gallery';
 import { Icon } from '../parts/icons';
-import { Progress } from '../parts/progress';
+import { JobState } from '../parts/job-state';
 import { Stage } from '../parts/stage';
 import { Unsuitable } from '../parts/unsuitable';
 import { useJob } from '../parts/use-job';
@@ -114,13 +114,7 @@ export function Generate({ query }: { query: URLSearchParams }) {
         <p class="hint">Drop a picture of this project anywhere here to get its settings back.</p>
       </form>
       <div class="results" ref={results}>
-        {job.busy && <Progress status={job.status} onCancel={job.cancel} />}
-        {job.error && (
-          <p class="error" role="alert">
-            {job.error.message}
-          </p>
-        )}
-        {job.status?.state === 'cancelled' && !job.busy && <p class="note">Cancelled.</p>}
+        <JobState job={job} />
         {job.busy || images.length > 0 ? (
           <Stage
             count={drawn.count}

@@ -5,6 +5,7 @@ import type { ModelEntry } from '../../lib/serve/protocol';
 import { type ApiError, getJson } from '../api';
 import { useApp } from '../app-context';
 import { formatAgo, formatBytes, formatCount } from '../format';
+import { Problem } from '../parts/problem';
 import { Progress } from '../parts/progress';
 import { useJob } from '../parts/use-job';
 
@@ -26,11 +27,7 @@ export function Models() {
         <span class="count">{models.length}</span>
       </header>
       {job.busy && <Progress status={job.status} onCancel={job.cancel} />}
-      {job.error && (
-        <p class="error" role="alert">
-          {job.error.message}
-        </p>
-      )}
+      <Problem text={job.error?.message} />
       {models.length === 0 && (
         <p class="note">
           There are no models. Start the server with <code>ldm serve --models FOLDER</code>.
@@ -99,12 +96,7 @@ function Details({ id }: { id: string }) {
       setProblem(error.message),
     );
   }, [id]);
-  if (problem)
-    return (
-      <p class="error" role="alert">
-        {problem}
-      </p>
-    );
+  if (problem) return <Problem text={problem} />;
   if (!found) return <p class="loading">Looking into the file…</p>;
   const rows: [string, string][] = [
     ['Format', `${found.format}, ${formatBytes(found.bytes)}`],

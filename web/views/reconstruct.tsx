@@ -5,6 +5,7 @@ import { useApp } from '../app-context';
 import { DropZone } from '../parts/drop-zone';
 import { NumberField } from '../parts/fields';
 import { Icon } from '../parts/icons';
+import { Problem } from '../parts/problem';
 import { Progress } from '../parts/progress';
 import { Unsuitable } from '../parts/unsuitable';
 import { useJob } from '../parts/use-job';
@@ -57,11 +58,7 @@ export function Reconstruct() {
       </form>
       <div class="results">
         {job.busy && <Progress status={job.status} onCancel={job.cancel} />}
-        {job.error && (
-          <p class="error" role="alert">
-            {job.error.message}
-          </p>
-        )}
+        <Problem text={job.error?.message} />
         {original && back && difference ? (
           <>
             <dl class="figures">

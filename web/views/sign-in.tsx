@@ -1,6 +1,7 @@
 /** Asks for the server's token. */
 import { useState } from 'preact/hooks';
 import { type ApiError, request } from '../api';
+import { Problem } from '../parts/problem';
 
 export function SignIn({ onDone }: { onDone: () => void }) {
   const [token, setToken] = useState('');
@@ -35,11 +36,7 @@ export function SignIn({ onDone }: { onDone: () => void }) {
             onInput={(event) => setToken(event.currentTarget.value)}
           />
         </div>
-        {problem && (
-          <p class="error" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem text={problem} />
         <button type="submit" class="primary wide" disabled={token === ''}>
           Enter
         </button>

@@ -6,6 +6,8 @@ import { explain, groupOf, partsOf, rankOf } from '../explanations';
 import { formatAgo, formatBytes, formatDuration } from '../format';
 import { Chart } from '../parts/chart';
 import { SelectField } from '../parts/fields';
+import { Problem } from '../parts/problem';
+import { StepSlider } from '../parts/sliders';
 import { recall, remember } from '../store';
 
 export function Training() {
@@ -34,12 +36,7 @@ export function Training() {
     };
   }, [id]);
 
-  if (problem)
-    return (
-      <p class="error" role="alert">
-        {problem}
-      </p>
-    );
+  if (problem) return <Problem text={problem} />;
   if (!logs) return <p class="loading">Looking for trainings…</p>;
   if (id === null)
     return (
@@ -187,15 +184,7 @@ function Grids({ images }: { images: readonly LogImage[] }) {
         }}
       />
       <img src={image.url} alt={`${name} at step ${image.step}`} />
-      <input
-        type="range"
-        min={0}
-        max={row.length - 1}
-        value={index}
-        aria-label="Step"
-        aria-valuetext={`Step ${image.step}`}
-        onInput={(event) => setAt(event.currentTarget.valueAsNumber)}
-      />
+      <StepSlider index={index} last={row.length - 1} step={image.step} onChange={setAt} />
       <p class="hint">
         Step {image.step}, epoch {image.epoch}. {KINDS[image.kind] ?? ''}
       </p>
