@@ -9,23 +9,12 @@ import { instantiateFromConfig } from '../../lib/models';
 import { Generator } from '../../lib/random';
 import { ROOT } from '../helpers/child';
 import { writeFiles } from '../helpers/temp-folder';
+import { IDENTITY, quarterOf32 } from '../helpers/tiny-autoencoder';
+import { tinyUnet } from '../helpers/tiny-diffusion';
 
-const ddconfig = {
-  double_z: true,
-  z_channels: 4,
-  resolution: 32,
-  in_channels: 3,
-  out_ch: 3,
-  ch: 32,
-  ch_mult: [1, 1, 1],
-  num_res_blocks: 1,
-  attn_resolutions: [],
-  attn_type: 'none',
-  dropout: 0,
-};
 const autoencoder = {
   target: 'ldm.models.autoencoder.AutoencoderKL',
-  params: { embed_dim: 4, ddconfig, lossconfig: { target: 'torch.nn.Identity' } },
+  params: { embed_dim: 4, ddconfig: quarterOf32, lossconfig: IDENTITY },
 };
 const diffusion = {
   target: 'ldm.models.diffusion.ddpm.LatentDiffusion',
@@ -37,19 +26,7 @@ const diffusion = {
     use_ema: false,
     first_stage_config: autoencoder,
     cond_stage_config: '__is_unconditional__',
-    unet_config: {
-      target: 'ldm.modules.diffusionmodules.openaimodel.UNetModel',
-      params: {
-        image_size: 8,
-        in_channels: 4,
-        out_channels: 4,
-        model_channels: 32,
-        attention_resolutions: [],
-        num_res_blocks: 1,
-        channel_mult: [1],
-        num_heads: 1,
-      },
-    },
+    unet_config: tinyUnet({ in_channels: 4, out_channels: 4, num_heads: 1 }),
   },
 };
 

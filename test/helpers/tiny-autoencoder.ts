@@ -25,6 +25,15 @@ export function ddconfig(overrides: Record<string, unknown> = {}) {
   };
 }
 
+/** Architecture of a first stage that makes latents of 4 channels and a quarter of the sides of 32-pixel images. */
+export const quarterOf32 = ddconfig({
+  z_channels: 4,
+  resolution: 32,
+  ch_mult: [1, 1, 1],
+  attn_type: 'none',
+  dropout: 0,
+});
+
 /** The loss without its perceptual part, so that no weights have to be there. */
 export function ganLoss(overrides: Record<string, unknown> = {}) {
   return {

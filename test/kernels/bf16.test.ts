@@ -1,22 +1,8 @@
 /** Inference in bfloat16 on the CPU. */
 import { AutoencoderKL, Generator, noGrad, Tensor } from '../../lib';
+import { kernelAutoencoder } from './autoencoder';
 
-const PARAMS = {
-  embed_dim: 4,
-  ddconfig: {
-    double_z: true,
-    z_channels: 4,
-    resolution: 64,
-    in_channels: 3,
-    out_ch: 3,
-    ch: 64,
-    ch_mult: [1, 2],
-    num_res_blocks: 1,
-    attn_resolutions: [],
-    dropout: 0,
-  },
-  lossconfig: { target: 'torch.nn.Identity' },
-};
+const PARAMS = kernelAutoencoder();
 
 async function decoded(model: AutoencoderKL, z: Tensor, precision: 'fp32' | 'bf16'): Promise<Float32Array> {
   using y = await noGrad(() => model.decode(z, { precision }));

@@ -1,24 +1,9 @@
 /** The fast paths of native/kernels beside libtorch's own operators. */
 import { AutoencoderKL, Generator, noGrad, setKernelPolicy, Tensor } from '../../lib';
 import { runWithLib } from '../helpers/child';
+import { kernelAutoencoder } from './autoencoder';
 
-/** Wide enough for Winograd's algorithm at both resolutions. */
-const PARAMS = {
-  embed_dim: 4,
-  ddconfig: {
-    double_z: true,
-    z_channels: 4,
-    resolution: 64,
-    in_channels: 3,
-    out_ch: 3,
-    ch: 64,
-    ch_mult: [1, 2],
-    num_res_blocks: 1,
-    attn_resolutions: [],
-    dropout: 0,
-  },
-  lossconfig: { target: 'torch.nn.Identity' },
-};
+const PARAMS = kernelAutoencoder();
 
 let model: AutoencoderKL;
 beforeAll(async () => {

@@ -1,31 +1,14 @@
 /** Gradients of the fast paths beside those of libtorch's own operators. */
 import { AutoencoderKL, Generator, setKernelPolicy, Tensor } from '../../lib';
 import { native } from '../../lib/native';
+import { kernelAutoencoder } from './autoencoder';
 
 native().setThreads('cpu', 1);
 afterEach(() => setKernelPolicy('fast'));
 
 /** Gradients of all parameters, as [largest difference, largest value] between the policies, by name. */
 async function compare(ch: number, batch: number, height: number, width: number): Promise<Map<string, number[]>> {
-  using model = await AutoencoderKL.create(
-    {
-      embed_dim: 4,
-      ddconfig: {
-        double_z: true,
-        z_channels: 4,
-        resolution: 64,
-        in_channels: 3,
-        out_ch: 3,
-        ch,
-        ch_mult: [1],
-        num_res_blocks: 1,
-        attn_resolutions: [],
-        dropout: 0,
-      },
-      lossconfig: { target: 'torch.nn.Identity' },
-    },
-    { random: new Generator(3) },
-  );
+  using model = await AutoencoderKL.create(kernelAutoencoder({ ch, ch_mult: [1] }), { random: new Generator(3) });
   await model.train();
   using x = Tensor.rand([batch, 3, height, width], { random: new Generator(7) });
   const gradients = async (policy: 'exact' | 'fast') => {

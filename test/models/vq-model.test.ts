@@ -16,6 +16,7 @@ import {
   vqLoss,
   vqParams,
 } from '../helpers/tiny-autoencoder';
+import { tinyUnet } from '../helpers/tiny-diffusion';
 
 const folder = useTempFolder();
 const AE_LOG = ['total_loss', 'quant_loss', 'nll_loss', 'rec_loss', 'p_loss', 'd_weight', 'disc_factor', 'g_loss'];
@@ -244,19 +245,7 @@ describe('as the first stage of latent diffusion', () => {
     use_ema: false,
     first_stage_config: { target, params: vqParams() },
     cond_stage_config: '__is_unconditional__',
-    unet_config: {
-      target: 'ldm.modules.diffusionmodules.openaimodel.UNetModel',
-      params: {
-        image_size: 8,
-        in_channels: 3,
-        out_channels: 3,
-        model_channels: 32,
-        attention_resolutions: [],
-        num_res_blocks: 1,
-        channel_mult: [1],
-        num_heads: 1,
-      },
-    },
+    unet_config: tinyUnet({ num_heads: 1 }),
   });
 
   test('VQModelInterface decodes what it encodes; VQModel is refused by name', async () => {

@@ -6,41 +6,16 @@ import { toYaml } from '../../lib/config';
 import { instantiateFromConfig } from '../../lib/models';
 import { DDPM } from '../../lib/models/ddpm';
 import { Generator } from '../../lib/random';
-import { randomized } from '../helpers/tiny-diffusion';
-
-const ddconfig = {
-  double_z: true,
-  z_channels: 4,
-  resolution: 32,
-  in_channels: 3,
-  out_ch: 3,
-  ch: 32,
-  ch_mult: [1, 1, 1],
-  num_res_blocks: 1,
-  attn_resolutions: [],
-  attn_type: 'none',
-  dropout: 0,
-};
+import { IDENTITY, quarterOf32 } from '../helpers/tiny-autoencoder';
+import { randomized, tinyUnet } from '../helpers/tiny-diffusion';
 
 const firstStage = (lossconfig: object) => ({
   target: 'ldm.models.autoencoder.AutoencoderKL',
-  params: { embed_dim: 4, ddconfig, lossconfig },
+  params: { embed_dim: 4, ddconfig: quarterOf32, lossconfig },
 });
 
-const unet = (overrides: object) => ({
-  target: 'ldm.modules.diffusionmodules.openaimodel.UNetModel',
-  params: {
-    image_size: 8,
-    in_channels: 4,
-    out_channels: 4,
-    model_channels: 32,
-    attention_resolutions: [1],
-    num_res_blocks: 1,
-    channel_mult: [1, 1],
-    num_heads: 2,
-    ...overrides,
-  },
-});
+const unet = (overrides: object) =>
+  tinyUnet({ in_channels: 4, out_channels: 4, attention_resolutions: [1], channel_mult: [1, 1], ...overrides });
 
 const latent = (params: object) => ({
   target: 'ldm.models.diffusion.ddpm.LatentDiffusion',
@@ -53,7 +28,7 @@ const latent = (params: object) => ({
     first_stage_key: 'image',
     scale_factor: 0.5,
     use_ema: false,
-    first_stage_config: firstStage({ target: 'torch.nn.Identity' }),
+    first_stage_config: firstStage(IDENTITY),
     ...params,
   },
 });
@@ -91,7 +66,7 @@ const MODELS = {
       unet_config: unet({ image_size: 16, in_channels: 3, out_channels: 3 }),
     },
   },
-  vae: firstStage({ target: 'torch.nn.Identity' }),
+  vae: firstStage(IDENTITY),
 };
 
 export type TinyModel = keyof typeof MODELS;
