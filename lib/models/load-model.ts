@@ -1,8 +1,8 @@
 /** A trained model from what training left: a log folder, or a config and a checkpoint. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { readCheckpoint } from '../checkpoint';
-import { Config, type ConfigMap, loadConfig, parseDotlist } from '../config';
+import { type Checkpoint, readCheckpoint } from '../checkpoint';
+import { Config, type ConfigMap, loadConfig, parseDotlist, resolveNode } from '../config';
 import { LdmError } from '../errors';
 import type { RandomSource } from '../job';
 import { classNamesOf, configsOf } from '../training/log-folder';
@@ -66,8 +66,8 @@ const OPTIONAL = [
 export async function loadModel(source: string, options: LoadModelOptions = {}): Promise<LoadedModel> {
   const { checkpoint: given, overrides = [], random, compact = false, ...create } = options;
   const { configs, file, classNames } = locateModel(source, given && existing(given));
-  const config = withoutCheckpoints(loadConfig(configs)).merge(parseDotlist(overrides));
   using checkpoint = await readCheckpoint(file);
+  const config = withAveragesOf(checkpoint, withoutCheckpoints(loadConfig(configs)).merge(parseDotlist(overrides)));
   const drawn = typeof random === 'function' ? random(config) : random;
   const init = drawn ? 'random' : 'empty';
   const model = await instantiateFromConfig(config.get('model') as never, { ...create, random: drawn, init });
@@ -88,6 +88,12 @@ export async function loadModel(source: string, options: LoadModelOptions = {}):
   }
   const { globalStep, hasEma } = checkpoint;
   return { model, config, checkpoint: file, globalStep, hasEma, classNames };
+}
+
+/** A model keeps averaged weights only where the file has some: others would be whatever lay in memory. */
+function withAveragesOf({ hasEma }: Checkpoint, config: Config): Config {
+  if (hasEma || !resolveNode(config.get('model')).params?.use_ema) return config;
+  return config.merge(Config.from({ model: { params: { use_ema: false } } }, 'checkpoint'));
 }
 
 /** The files that make a model. */
