@@ -1,12 +1,14 @@
 /**
  * Last stage of the bundled model: its figures, as the model card (models/demo/txt2img/README.md) has them.
  *
- *     tsx scripts/demo-model/evaluate.ts [--model models/demo/txt2img] [--data data/demo-model] [--avatars 200] [--seed 7]
+ *     tsx scripts/demo-model/evaluate.ts [--model models/demo/txt2img] [--data data/demo-model] [--avatars 200]
+ *         [--emoji 200] [--seed 7]
  *
  * Writes MODEL/figures.json: the autoencoder's PSNR on pictures that training did not have, and how often drawn avatars have
  * the attributes that were asked for. The judge is the nearest rendering: of the avatars that differ from the one asked for in
  * one attribute only, is the one asked for nearest to the picture (squared error of pixels)? Beside that stand the chance of
  * guessing, and what the judge says of the asked renderings after the autoencoder alone, which no drawing can pass by much.
+ * Emoji that training had are judged alike: among all of them, at which place is the one asked for, by its distance to the drawing?
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -30,6 +32,7 @@ const { values: args } = parseArgs({
     model: { type: 'string', default: 'models/demo/txt2img' },
     data: { type: 'string', default: 'data/demo-model' },
     avatars: { type: 'string', default: '200' },
+    emoji: { type: 'string', default: '200' },
     seed: { type: 'string', default: '7' },
   },
 });
@@ -53,6 +56,7 @@ async function main(): Promise<void> {
       trained_pairs: await attributesRight(diffusion, count, false),
       heldout_pairs: await attributesRight(diffusion, count, true),
     },
+    emoji_found: await emojiFound(diffusion, Number(args.emoji)),
   };
   model.dispose();
   fs.writeFileSync(path.join(args.model, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
@@ -77,6 +81,56 @@ function throughAutoencoder(model: LatentDiffusion, pictures: Tensor): Promise<T
   return noGrad(async () => model.decodeFirstStage(await model.encodeFirstStage(pictures)));
 }
 
+/**
+ * Draws emoji of the training set by their names alone, and looks for the one asked for among all of them.
+ * @param count how many are drawn, spread over the set
+ * @returns shares of drawings whose nearest, and whose five nearest pictures (squared error), have the name asked for
+ */
+async function emojiFound(model: LatentDiffusion, count: number): Promise<object> {
+  const lines = fs
+    .readFileSync(path.join(args.data, 'train', 'captions.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('-0.png"') && line.includes('"emoji/'))
+    .map((line) => JSON.parse(line) as { file_name: string; text: string });
+  const all = await Promise.all(
+    lines.map(async ({ file_name, text }) => ({
+      text,
+      pixels: (await picturesOf(await readPicture(path.join(args.data, 'train', file_name)))).data.map(
+        (v) => (v + 1) / 2,
+      ),
+    })),
+  );
+  const asked = Array.from({ length: count }, (_, i) => all[Math.floor(((i + 0.5) * all.length) / count)]);
+  const generator = new Generator(Number(args.seed));
+  const found = { drawn: { first: 0, first_five: 0 }, autoencoder: { first: 0, first_five: 0 } };
+  const look = (tally: { first: number; first_five: number }, text: string, picture: Float32Array): void => {
+    const nearest = all
+      .map((one) => ({ text: one.text, error: squaredError(one.pixels, picture) }))
+      .sort((a, b) => a.error - b.error);
+    if (nearest[0].text === text) tally.first++;
+    if (nearest.slice(0, 5).some((one) => one.text === text)) tally.first_five++;
+  };
+  for (let at = 0; at < count; at += BATCH) {
+    const some = asked.slice(at, at + BATCH);
+    const prompts = some.map(({ text }) => text);
+    const drawn = await picturesOf(await textToImage(model, { ...BUNDLED_SAMPLING, prompts, random: generator }));
+    const coded = await picturesOf(await throughAutoencoder(model, batchOf(some.map(({ pixels }) => pixels))));
+    for (const [i, { text }] of some.entries()) {
+      look(found.drawn, text, slicePictures(drawn, i, 1).data);
+      look(
+        found.autoencoder,
+        text,
+        slicePictures(coded, i, 1).data.map((v) => (v + 1) / 2),
+      );
+    }
+  }
+  const shares = ({ first, first_five }: { first: number; first_five: number }) => ({
+    first: rounded(first / count),
+    first_five: rounded(first_five / count),
+  });
+  return { of: all.length, drawn: shares(found.drawn), autoencoder: shares(found.autoencoder) };
+}
+
 async function attributesRight(model: LatentDiffusion, count: number, held: boolean): Promise<object> {
   const random = new SeededRandom(Number(args.seed) + (held ? 1 : 0));
   const avatars: Avatar[] = [];
@@ -90,7 +144,7 @@ async function attributesRight(model: LatentDiffusion, count: number, held: bool
     const some = avatars.slice(at, at + BATCH);
     const prompts = some.map((avatar) => captionOf(avatar));
     const drawn = await picturesOf(await textToImage(model, { ...BUNDLED_SAMPLING, prompts, random: generator }));
-    const asked = await batchOf(some);
+    const asked = batchOf(await Promise.all(some.map(pixelsOf)));
     const coded = await picturesOf(await throughAutoencoder(model, asked));
     for (const [i, avatar] of some.entries()) {
       const renderings = await renderingsOf(avatar);
@@ -160,14 +214,15 @@ async function pixelsOf(avatar: Avatar): Promise<Float32Array> {
   return Float32Array.from({ length: 3 * plane }, (_, i) => data[(i % plane) * 3 + Math.floor(i / plane)] / 255);
 }
 
-async function batchOf(avatars: readonly Avatar[]): Promise<Tensor> {
-  const all = new Float32Array(avatars.length * 3 * 64 * 64);
-  for (const [i, avatar] of avatars.entries())
+/** Pictures with values in [0, 1] as a batch [N, 3, 64, 64] in [-1, 1]. */
+function batchOf(pictures: readonly Float32Array[]): Tensor {
+  const all = new Float32Array(pictures.length * 3 * 64 * 64);
+  for (const [i, pixels] of pictures.entries())
     all.set(
-      (await pixelsOf(avatar)).map((v) => 2 * v - 1),
+      pixels.map((v) => 2 * v - 1),
       i * 3 * 64 * 64,
     );
-  return Tensor.from(all, [avatars.length, 3, 64, 64]);
+  return Tensor.from(all, [pictures.length, 3, 64, 64]);
 }
 
 void main();

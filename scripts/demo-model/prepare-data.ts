@@ -3,9 +3,10 @@
  *
  *     tsx scripts/demo-model/prepare-data.ts [--out data/demo-model] [--size 64] [--avatars 16000] [--seed 1]
  *
- * Writes OUT/train, OUT/train-mix (all emoji and 5000 of the avatars) and OUT/heldout (captions.jsonl beside the pictures, as node_ldm.data.ImageFolder reads them). Fluent 3D
- * emoji (Microsoft, MIT) come six times each, slightly moved and scaled and half of them mirrored; flags and skin tones are
- * left out. One emoji in 25 is held out whole, and so are the pairs of attributes of `isHeldOut`.
+ * Writes OUT/train, OUT/train-mix (all emoji and 5000 of the avatars), OUT/train-plain (the same captions, every emoji as it is)
+ * and OUT/heldout (captions.jsonl beside the pictures, as node_ldm.data.ImageFolder reads them). Fluent 3D emoji (Microsoft,
+ * MIT) come six times each, slightly moved and scaled and half of them mirrored; flags and skin tones are left out. One emoji
+ * in 25 is held out whole, and so are the pairs of attributes of `isHeldOut`.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -83,16 +84,24 @@ function avatars(folder: string, count: number, held: boolean): Line[] {
   return lines;
 }
 
-/** Links to all emoji and to a part of the avatars: there are more emoji to learn, so later training sees more of them. */
-function mix(folder: string, lines: readonly Line[]): void {
-  const target = `${folder}-mix`;
+/**
+ * Links to all emoji and to a part of the avatars: there are more emoji to learn, so later training sees more of them. The
+ * plain mix shows the first variant of an emoji for each of its captions.
+ */
+function mix(target: string, source: string, lines: readonly Line[], plain: boolean): void {
   fs.rmSync(target, { recursive: true, force: true });
   for (const kind of ['emoji', 'avatar']) fs.mkdirSync(path.join(target, kind), { recursive: true });
   let avatars = 0;
-  const some = lines.filter(({ file_name }) => !file_name.startsWith('avatar/') || avatars++ < MIXED_AVATARS);
-  for (const { file_name } of some) fs.linkSync(path.join(folder, file_name), path.join(target, file_name));
+  const some = lines
+    .filter(({ file_name }) => !file_name.startsWith('avatar/') || avatars++ < MIXED_AVATARS)
+    .map(({ file_name, text }) => ({
+      file_name: plain ? file_name.replace(/^(emoji\/.*)-\d+\.png$/, '$1-0.png') : file_name,
+      text,
+    }));
+  for (const file_name of new Set(some.map((line) => line.file_name)))
+    fs.linkSync(path.join(source, file_name), path.join(target, file_name));
   writeCaptions(target, some);
-  console.log(`${target}: ${some.length} of them`);
+  console.log(`${target}: ${some.length} captions`);
 }
 
 function writeCaptions(folder: string, lines: readonly Line[]): void {
@@ -110,7 +119,9 @@ async function main(): Promise<void> {
     ];
     writeCaptions(folder, lines);
     console.log(`${folder}: ${lines.length} pictures of ${size}x${size}`);
-    if (!held) mix(folder, lines);
+    if (held) continue;
+    mix(`${folder}-mix`, folder, lines, false);
+    mix(`${folder}-plain`, folder, lines, true);
   }
 }
 
