@@ -38,9 +38,7 @@ const fail = (found: string, required: string, remedy: string, cause?: unknown):
   new LdmError(
     'ERR_NATIVE_LOAD',
     `Cannot load the native addon.\n  found:    ${found}\n  required: ${required}\n  remedy:   ${remedy}`,
-    {
-      cause,
-    },
+    cause === undefined ? {} : { cause },
   );
 
 /** The command that mends the installation: a clone compiles, an installed package looks for libtorch. */

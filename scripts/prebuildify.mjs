@@ -21,14 +21,18 @@ const prebuildify = require.resolve('prebuildify/bin.js');
 const shim = join(ROOT, 'scripts/node-gyp-shim.mjs');
 const env = { ...process.env, LIBTORCH: libtorch };
 const status = await run(process.execPath, [prebuildify, '--napi', '--strip', '--node-gyp', shim], { cwd: ROOT, env });
-if (status !== 0) process.exit(1);
 
 // prebuildify has moved the addon away from build/Release: this loads the prebuilt one, and it alone.
-const prebuilt = origin({ ...env, PREBUILDS_ONLY: '1' });
+const prebuilt = status === 0 ? origin({ ...env, PREBUILDS_ONLY: '1' }) : undefined;
+// The clone gets its own addon back in any case: this compiles the stub again and links.
+await setupOrExit();
+
+if (status !== 0) {
+  process.stderr.write('The addon could not be prebuilt (the reason is above)\n');
+  process.exit(1);
+}
 if (!prebuilt?.addon.startsWith(folder)) {
   process.stderr.write(`The prebuilt addon in ${folder} does not load (${JSON.stringify(prebuilt)})\n`);
   process.exit(1);
 }
-process.stderr.write(`${prebuilt.addon}: for libtorch ${prebuilt.builtFor}\n`);
-// The clone gets its own addon back: this only links.
-await setupOrExit();
+process.stderr.write(`${prebuilt.addon}: for libtorch ${prebuilt.builtFor}; npm pack puts it into the package\n`);

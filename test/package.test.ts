@@ -79,9 +79,22 @@ describe('the tarball', () => {
     const expected = ['bench', 'bin', 'dist', 'docs', 'models', 'native', 'scripts'];
     expect([...folders].sort().filter((name) => name !== 'prebuilds')).toEqual(expected);
     const outside = project.files.filter((file) => !file.startsWith('prebuilds/'));
+    // Of the scripts those that `ldm setup --compile` needs; the others serve a clone.
+    const scripts = project.files.filter((file) => file.startsWith('scripts/') && !file.startsWith('scripts/setup'));
+    expect(scripts).toEqual([]);
     expect(outside.filter((file) => /\.(test\.|stamp|log$)|\.node$|\.vitepress|^docs\/.*\.png$/.test(file))).toEqual(
       [],
     );
+  });
+
+  test('has an addon that looks for libtorch nowhere by itself, and a stub that needs none', () => {
+    const folder = at('node_modules/node-ldm/prebuilds', `${process.platform}-${process.arch}`);
+    const dynamic = (name: string) => execFileSync('readelf', ['-d', path.join(folder, name)], { encoding: 'utf8' });
+    expect(fs.readdirSync(folder).sort()).toEqual(['ldm_preload.so', 'node-ldm.node']);
+    expect(dynamic('node-ldm.node')).toMatch(/NEEDED.*libtorch_cpu/);
+    expect(dynamic('node-ldm.node')).not.toMatch(/RPATH|RUNPATH/);
+    expect(dynamic('ldm_preload.so')).not.toMatch(/torch|c10|RPATH|RUNPATH/);
+    expect(fs.readFileSync(path.join(folder, 'ldm_preload.so')).includes(libtorch.dir)).toBe(false);
   });
 
   test('is not larger than its bundled model explains', () => {

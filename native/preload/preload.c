@@ -1,9 +1,9 @@
 /*
  * Loads libtorch before the addon is loaded.
  *
- * The addon's own search path reaches a libtorch folder inside of the project or the one that it was built with. This
- * stub, which needs no libtorch itself, opens one that lies anywhere else, makes its symbols global so that the addon
- * binds to it, and turns "cannot open shared object file" into an exception that JavaScript can explain.
+ * The addon names the libraries that it needs, but no folder. This stub, which needs no libtorch itself, opens the
+ * libtorch that lib/native-loader.ts has chosen, makes its symbols global so that the addon binds to it, and turns
+ * "cannot open shared object file" into an exception that JavaScript can explain.
  *
  * Plain Node-API without statics: every environment (main thread, worker threads) may load it.
  */

@@ -39,7 +39,8 @@ export async function buildAddon(root, libtorch, stamp) {
     `addon: compiling for libtorch ${libtorch.version} in ${libtorch.dir} (${jobs} jobs; some minutes the first time)`,
   );
   const cmakeJs = createRequire(join(root, 'package.json')).resolve('cmake-js/bin/cmake-js');
-  const options = [`--CDLIBTORCH=${libtorch.dir}`];
+  // OFF: the build folder remembers that `npm run prebuild` has said otherwise.
+  const options = [`--CDLIBTORCH=${libtorch.dir}`, '--CDLDM_PORTABLE=OFF'];
   // The choice is made with a build folder: changing it later would compile everything again.
   if (!existsSync(join(root, 'build/CMakeCache.txt'))) options.push('--CDLDM_PRECOMPILE=ON');
   const common = ['-d', root, ...options, '-l', 'warn'];

@@ -17,6 +17,25 @@ test('every page is in the sidebar once, and every entry of it is a page', () =>
   expect(links.filter((link) => !link.startsWith('/api/')).sort()).toEqual(expected.sort());
 });
 
+/** A heading's id, as the site makes it: without backquotes, and with - for whatever is no letter and no digit. */
+const idOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
+
+test('links to headings lead to headings', () => {
+  const broken: string[] = [];
+  for (const page of PAGES) {
+    for (const [, file, fragment] of readPage(page).matchAll(/\]\(([^)\s:#]*)#([^)\s]+)\)/g)) {
+      const target = file ? path.join(path.dirname(page), file) : page;
+      const headings = [...readPage(target).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => idOf(heading!));
+      if (!headings.includes(fragment!)) broken.push(`${page}: ${file}#${fragment}`);
+    }
+  }
+  expect(broken).toEqual([]);
+});
+
 test('links between pages and to pictures lead to files', () => {
   const broken: string[] = [];
   for (const page of PAGES) {

@@ -1,6 +1,6 @@
 /**
  * The package as a user has it: packed by npm, unpacked into an empty project together with what it depends on (and with
- * nothing else), its addon as a prebuild.
+ * nothing else), its addon as a prebuild: that of `npm run prebuild` where this has run, else one made in the same way.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -18,6 +18,8 @@ export interface Project {
   /** The installed package. */
   installed: string;
 }
+
+const RELEASED = path.join(ROOT, 'build/Release/ldm.node');
 
 /** Names of the packages that package-lock.json installs for a user of this package. */
 function productionPackages(): string[] {
@@ -56,9 +58,11 @@ export function installPacked(builtFor: string): Project {
     fs.symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name));
   }
   const prebuilds = path.join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
-  fs.rmSync(prebuilds, { recursive: true, force: true });
-  fs.mkdirSync(prebuilds, { recursive: true });
-  fs.copyFileSync(path.join(ROOT, 'build/Release/ldm.node'), path.join(prebuilds, 'node-ldm.node'));
-  compileStub(path.join(prebuilds, 'ldm_preload.so'), builtFor);
+  if (!fs.existsSync(prebuilds)) {
+    fs.mkdirSync(prebuilds, { recursive: true });
+    // Stripped, this is what `npm run prebuild` makes: only the stub differs from that of a clone.
+    execFileSync('strip', ['--strip-all', '-o', path.join(prebuilds, 'node-ldm.node'), RELEASED]);
+    compileStub(path.join(prebuilds, 'ldm_preload.so'), builtFor);
+  }
   return { dir, tarball, size, files: files.map((file: { path: string }) => file.path), installed };
 }
