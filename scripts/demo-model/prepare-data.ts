@@ -33,6 +33,8 @@ type Line = { file_name: string; text: string };
 const VARIANTS = 6;
 /** Avatars in train-mix. */
 const MIXED_AVATARS = 5000;
+/** How often train-plain has the captions of the emoji. */
+const PLAIN_REPEATS = 3;
 /** Group numbers of emojibase. */
 const [SYMBOLS, FLAGS] = [8, 9];
 
@@ -86,22 +88,28 @@ function avatars(folder: string, count: number, held: boolean): Line[] {
 
 /**
  * Links to all emoji and to a part of the avatars: there are more emoji to learn, so later training sees more of them. The
- * plain mix shows the first variant of an emoji for each of its captions.
+ * plain mix shows the first variant of an emoji for each of its captions, and has them three times.
  */
 function mix(target: string, source: string, lines: readonly Line[], plain: boolean): void {
   fs.rmSync(target, { recursive: true, force: true });
   for (const kind of ['emoji', 'avatar']) fs.mkdirSync(path.join(target, kind), { recursive: true });
   let avatars = 0;
-  const some = lines
-    .filter(({ file_name }) => !file_name.startsWith('avatar/') || avatars++ < MIXED_AVATARS)
-    .map(({ file_name, text }) => ({
-      file_name: plain ? file_name.replace(/^(emoji\/.*)-\d+\.png$/, '$1-0.png') : file_name,
-      text,
-    }));
+  const mixed = lines.filter(({ file_name }) => !file_name.startsWith('avatar/') || avatars++ < MIXED_AVATARS);
+  const some = plain ? plainly(mixed) : mixed;
   for (const file_name of new Set(some.map((line) => line.file_name)))
     fs.linkSync(path.join(source, file_name), path.join(target, file_name));
   writeCaptions(target, some);
   console.log(`${target}: ${some.length} captions`);
+}
+
+function plainly(lines: readonly Line[]): Line[] {
+  const emoji = lines
+    .filter(({ file_name }) => file_name.startsWith('emoji/'))
+    .map(({ file_name, text }) => ({ file_name: file_name.replace(/-\d+\.png$/, '-0.png'), text }));
+  return [
+    ...Array.from({ length: PLAIN_REPEATS }, () => emoji).flat(),
+    ...lines.filter((line) => line.file_name.startsWith('avatar/')),
+  ];
 }
 
 function writeCaptions(folder: string, lines: readonly Line[]): void {
