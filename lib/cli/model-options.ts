@@ -40,7 +40,7 @@ export function addRunOptions(command: Command, seed: number): Command {
     .option('--device <device>', 'cpu, cuda or cuda:N', 'cpu')
     .option(
       '--precision <type>',
-      'number format: fp32 (or full), bf16, fp16, or autocast (fp16 on CUDA, fp32 elsewhere)',
+      'number format: fp32 (or full), bf16, fp16 (CUDA only), or autocast (fp16 on CUDA, fp32 elsewhere)',
       precision,
       'fp32',
     )
@@ -100,6 +100,8 @@ export async function openModel(
   const { device } = flags;
   const autocast = device === 'cpu' ? 'fp32' : 'fp16';
   const chosen = flags.precision === 'autocast' ? autocast : flags.precision;
+  if (chosen === 'fp16' && device === 'cpu')
+    throw new UsageError('--precision fp16 is for CUDA (--device cuda). On the CPU use bf16, or fp32.');
   const random = new Generator(flags.seed, device);
   // Weights are drawn on the CPU: the stream of another device begins after the model in any case.
   const loaded = await loadModel(source, {

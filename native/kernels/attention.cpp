@@ -7,6 +7,7 @@
 
 #include "blockwise_attention.h"
 #include "policy.h"
+#include "small_attention.h"
 
 namespace ldm {
 
@@ -44,6 +45,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                      const at::Tensor& keyMask) {
   if (!keyMask.defined()) {
     const FastScope fast({q, k, v});
+    if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
   }
   if (!keyMask.defined() && !plainFormula(q, k, v))

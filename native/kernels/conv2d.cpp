@@ -10,6 +10,7 @@
 #include "linear.h"
 #include "policy.h"
 #include "winograd.h"
+#include "winograd_fixed.h"
 
 namespace ldm {
 
@@ -26,7 +27,10 @@ at::Tensor fastConv2d(const at::Tensor& x, const at::Tensor& w, const at::Tensor
                       int64_t padding) {
   const bool unit = stride == 1 && padding == 0 && w.size(2) == 1 && w.size(3) == 1;
   if (unit) return pointwise(x, w, bias);
-  if (stride == 1 && padding == 1 && winogradSuits(x, w)) return winogradConv3x3(x, w, bias);
+  if (stride == 1 && padding == 1) {
+    if (winogradFixedSuits(x, w, /*doubled=*/false)) return winogradFixedConv3x3(x, w, bias, /*doubled=*/false);
+    if (winogradSuits(x, w)) return winogradConv3x3(x, w, bias);
+  }
   if (im2colSuits(x, w, stride, padding)) return im2colConv(x, w, bias, stride, padding);
   return at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), w, bias, stride, padding);
 }
@@ -63,6 +67,18 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   if (!fast || x.dim() != 4 || x.size(1) != weight.size(1))
     return at::conv2d(x, widened(weight, x), bias, stride, padding);
   return fastConv2d(fast.take(x), fast.take(weight), bias.defined() ? fast.take(bias) : bias, stride, padding);
+}
+
+at::Tensor doubledConv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!needGradients({x, weight, bias}) && x.size(1) == weight.size(1)) {
+    const FastScope fast({x, weight, bias});
+    if (fast) {
+      const at::Tensor image = fast.take(x), w = fast.take(weight);
+      if (winogradFixedSuits(image, w, /*doubled=*/true)) return winogradFixedConv3x3(image, w, bias, /*doubled=*/true);
+      if (winogradSuits(image, w, /*doubled=*/true)) return winogradDoubledConv3x3(image, w, bias);
+    }
+  }
+  return conv2d(at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0), weight, bias, 1, 1);
 }
 
 }  // namespace ldm

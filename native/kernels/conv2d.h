@@ -16,4 +16,8 @@ namespace ldm {
 at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                   int64_t padding);
 
+/// conv2d(x, weight, bias, 1, 1) with a 3x3 weight of x enlarged to twice its height and width, each pixel to 2x2. The
+/// fast paths read each pixel where it is, without an enlarged image.
+at::Tensor doubledConv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
 }  // namespace ldm

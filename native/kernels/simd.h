@@ -14,6 +14,11 @@
 #define LDM_INLINE inline
 #endif
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/// For functions that are written in instructions of AVX-512 and called only where hasAvx512().
+#define LDM_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#endif
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -21,6 +26,14 @@
 namespace ldm {
 /// Channels that the inner loops take at a time: one register of AVX-512, two of AVX2.
 constexpr int64_t kLanes = 16;
+
+#ifdef LDM_AVX512
+inline bool hasAvx512() {
+  static const bool all = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return all;
+}
+#endif
 
 /// bfloat16 as its bits, for loops that the compiler vectorizes.
 using Bf16Bits = uint16_t;

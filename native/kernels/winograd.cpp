@@ -67,7 +67,7 @@ LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const TileGrid& g, in
   for (int64_t t = begin; t < end; ++t) {
     const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
     const int64_t y0 = inside / g.tilesX * F::kTile - 1, x0 = inside % g.tilesX * F::kTile - 1;
-    const T* source = x + image * g.height * g.width * channels;
+    const T* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       Lane patch[F::kPlanes], half[F::kPlanes], full[F::kPlanes];
       gather<F::kPatch>(source + c, patch, channels, g, y0, x0);
@@ -133,7 +133,7 @@ void convolve(const at::Tensor& x, const at::Tensor& w, const FilterStrides& str
               const at::Tensor& y) {
   using T = typename F::Number;
   const int64_t batch = x.size(0), in = x.size(1), out = y.size(1);
-  const TileGrid g(x.size(2), x.size(3), F::kTile);
+  const TileGrid g(y.size(2), y.size(3), F::kTile, /*doubled=*/y.size(2) != x.size(2));
   const int64_t tiles = batch * g.tilesY * g.tilesX;
   const int64_t tileBlock = std::min(tiles, std::max<int64_t>(128, kHeldInputs / (F::kPlanes * std::max(in, out))));
   const int64_t outBlock = std::min(out, std::max<int64_t>(1, kHeldFilters / (F::kPlanes * in * kLanes)) * kLanes);
@@ -172,19 +172,8 @@ void convolve(const at::Tensor& x, const at::Tensor& w, const FilterStrides& str
   }
 }
 
-}  // namespace
-
-bool winogradSuits(const at::Tensor& x, const at::Tensor& weight) {
-  if (weight.size(2) != 3 || weight.size(3) != 3) return false;
-  const int64_t in = weight.size(1), out = weight.size(0), pixels = x.size(0) * x.size(2) * x.size(3);
-  // Tiles of 2x2 save less: they have to be wide for that to outweigh the transforms.
-  const int64_t fewest = x.scalar_type() == at::kBFloat16 ? 256 : 64;
-  if (in % kLanes || out % kLanes || in < fewest || out < fewest) return false;
-  // The filters are transformed at each call: that has to be little beside the products.
-  return pixels >= 1024 && x.size(2) >= 8 && x.size(3) >= 8;
-}
-
-at::Tensor winogradConv3x3(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+at::Tensor convolved(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
+                     int64_t factor) {
   at::NoGradGuard noGrad;
   const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast), w = weight.contiguous();
   const int64_t in = x.size(1), out = w.size(transposed ? 1 : 0);
@@ -192,13 +181,34 @@ at::Tensor winogradConv3x3(const at::Tensor& input, const at::Tensor& weight, co
       transposed ? FilterStrides{9, out * 9, /*rotated=*/true} : FilterStrides{in * 9, 9, /*rotated=*/false};
   const at::Tensor offset =
       bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({out}, w.options().dtype(at::kFloat));
-  const at::Tensor y =
-      at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const at::Tensor y = at::empty({x.size(0), out, x.size(2) * factor, x.size(3) * factor},
+                                 x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (x.scalar_type() == at::kFloat)
     convolve<Four>(x, w, strides, offset, y);
   else
     convolve<Two>(x, w, strides, offset, y);
   return y;
+}
+
+}  // namespace
+
+bool winogradSuits(const at::Tensor& x, const at::Tensor& weight, bool doubled) {
+  if (weight.size(2) != 3 || weight.size(3) != 3) return false;
+  const int64_t factor = doubled ? 2 : 1, height = x.size(2) * factor, width = x.size(3) * factor;
+  const int64_t in = weight.size(1), out = weight.size(0);
+  // Tiles of 2x2 save less: they have to be wide for that to outweigh the transforms.
+  const int64_t fewest = x.scalar_type() == at::kBFloat16 ? 256 : 64;
+  if (in % kLanes || out % kLanes || in < fewest || out < fewest) return false;
+  // The filters are transformed at each call: that has to be little beside the products.
+  return x.size(0) * height * width >= 1024 && height >= 8 && width >= 8;
+}
+
+at::Tensor winogradConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+  return convolved(x, weight, bias, transposed, 1);
+}
+
+at::Tensor winogradDoubledConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return convolved(x, weight, bias, /*transposed=*/false, 2);
 }
 
 }  // namespace ldm

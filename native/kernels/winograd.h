@@ -9,7 +9,8 @@ namespace ldm {
 
 /// Whether these shapes are right for winogradConv3x3 and worth its transforms: input and output channels multiples of
 /// 16 and enough of them, images large enough.
-bool winogradSuits(const at::Tensor& x, const at::Tensor& weight);
+/// @param doubled for winogradDoubledConv3x3
+bool winogradSuits(const at::Tensor& x, const at::Tensor& weight, bool doubled = false);
 
 /// conv2d(x, weight, bias, stride 1, padding 1) for weight [O, C, 3, 3] and x [N, C, H, W] in any layout; the result is
 /// in channels-last layout. fp32 or bfloat16 on the CPU, without autograd. `bias` may be undefined.
@@ -21,6 +22,9 @@ bool winogradSuits(const at::Tensor& x, const at::Tensor& weight);
 /// from that of its output and the convolution's own weight.
 at::Tensor winogradConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                            bool transposed = false);
+
+/// winogradConv3x3 of x enlarged to [N, C, 2H, 2W], each pixel to 2x2, which is never held.
+at::Tensor winogradDoubledConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// The gradient of `weight` of winogradConv3x3, [O, C, 3, 3] contiguous, from x [N, C, H, W] and the gradient of the
 /// result [N, O, H, W]: the same algorithm backwards, with as few multiplications.

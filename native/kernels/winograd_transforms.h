@@ -148,13 +148,19 @@ LDM_INLINE void store(const Lane& from, Bf16Bits* to) {
 
 /// The tiles of an image, of tile x tile outputs each.
 struct TileGrid {
-  TileGrid(int64_t height, int64_t width, int64_t tile)
-      : height(height), width(width), tilesY((height + tile - 1) / tile), tilesX((width + tile - 1) / tile) {}
+  TileGrid(int64_t height, int64_t width, int64_t tile, bool doubled = false)
+      : height(height),
+        width(width),
+        tilesY((height + tile - 1) / tile),
+        tilesX((width + tile - 1) / tile),
+        shift(doubled ? 1 : 0) {}
   int64_t height, width, tilesY, tilesX;
+  int64_t shift;  ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
+  int64_t sourcePixels() const { return (height >> shift) * (width >> shift); }
 };
 
 /// kSide x kSide values of an image x[H][W][stride] from (y0, x0) on, kLanes channels of each; zeros outside of the
-/// image.
+/// image. H and W are halved where the grid says so.
 template <int64_t kSide, class T>
 LDM_INLINE void gather(const T* x, Lane* patch, int64_t stride, const TileGrid& g, int64_t y0, int64_t x0) {
   for (int64_t i = 0; i < kSide; ++i)
@@ -164,7 +170,7 @@ LDM_INLINE void gather(const T* x, Lane* patch, int64_t stride, const TileGrid& 
       if (row < 0 || row >= g.height || column < 0 || column >= g.width)
         std::memset(to, 0, sizeof(Lane));
       else
-        load(x + (row * g.width + column) * stride, to);
+        load(x + ((row >> g.shift) * (g.width >> g.shift) + (column >> g.shift)) * stride, to);
     }
 }
 

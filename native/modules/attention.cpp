@@ -5,11 +5,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "../core/autograd.h"
 #include "../core/registry.h"
 #include "../kernels/attention.h"
+#include "../kernels/policy.h"
 
 namespace ldm {
 
@@ -28,8 +30,9 @@ at::Tensor GEGLU::forward(const at::Tensor& x) {
   return halves[0] * at::gelu(halves[1]);
 }
 
-FeedForward::FeedForward(int64_t dim, const FeedForwardOptions& options) {
-  const auto inner = static_cast<int64_t>(static_cast<double>(dim) * options.mult);
+FeedForward::FeedForward(int64_t dim, const FeedForwardOptions& options)
+    : inner_(static_cast<int64_t>(static_cast<double>(dim) * options.mult)) {
+  const int64_t inner = inner_;
   std::shared_ptr<Layer> projectIn;
   if (options.glu)
     projectIn = std::make_shared<GEGLU>(dim, inner);
@@ -47,6 +50,24 @@ FeedForward::FeedForward(const Value& params)
                                                             .mult = params.number("mult"),
                                                             .glu = params.boolean("glu"),
                                                             .dropout = params.number("dropout")}) {}
+
+at::Tensor FeedForward::forward(const at::Tensor& x) {
+  constexpr int64_t kHeldNumbers = int64_t{1} << 17, kFewestRows = 128;
+  const int64_t rows = x.numel() / x.size(-1), part = std::max(kFewestRows, kHeldNumbers / inner_);
+  if (training() || rows <= part || needGradients({x, parameters().front()}) || !FastScope({x}))
+    return net_->forward(x);
+  const at::Tensor tokens = x.reshape({rows, -1});
+  at::Tensor out;
+  for (int64_t first = 0; first < rows; first += part) {
+    const int64_t count = std::min(part, rows - first);
+    const at::Tensor y = net_->forward(tokens.narrow(0, first, count));
+    if (!out.defined()) out = at::empty({rows, y.size(1)}, y.options());
+    out.narrow(0, first, count).copy_(y);
+  }
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = out.size(1);
+  return out.view(shape);
+}
 
 CrossAttention::CrossAttention(int64_t queryDim, const AttentionOptions& options)
     : heads_(options.heads),
@@ -76,6 +97,10 @@ at::Tensor CrossAttention::forward(const at::Tensor& x, const at::Tensor& contex
   if (source.dim() != 3 || source.size(-1) != contextDim_)
     invalid("Cross-attention needs a context of shape [batch, tokens, " + std::to_string(contextDim_) + "], but " +
             (context.defined() ? "received " + Value(context).describe() : std::string("no context was given")));
+  if (source.size(1) == 1 && !mask.defined() && FastScope({x, source, toV_->weight})) {
+    // whatever a query scores, a single token (a class) has all the weight
+    return toOut_->forward(toV_->forward(source)).expand({x.size(0), x.size(1), -1});
+  }
   const auto split = [this](const at::Tensor& t) { return t.unflatten(-1, {heads_, -1}).transpose(1, 2); };
   const at::Tensor keyMask = mask.defined() ? mask.flatten(1).to(at::kBool) : at::Tensor();
   const at::Tensor out =
@@ -124,8 +149,12 @@ at::Tensor BasicTransformerBlock::forward(const at::Tensor& x, const at::Tensor&
 at::Tensor BasicTransformerBlock::compute(const at::Tensor& x, const at::Tensor& context) {
   poll();
   at::Tensor h = attn1_->forward(norm1_->forward(x), selfAttention_ ? at::Tensor() : context) + x;
-  h = attn2_->forward(norm2_->forward(h), context) + h;
-  return ff_->forward(norm3_->forward(h)) + h;
+  if (at::GradMode::is_enabled()) {
+    h = attn2_->forward(norm2_->forward(h), context) + h;
+    return ff_->forward(norm3_->forward(h)) + h;
+  }
+  h += attn2_->forward(norm2_->forward(h), context);
+  return h += ff_->forward(norm3_->forward(h));
 }
 
 REGISTER("ldm.modules.attention.FeedForward", FeedForward);

@@ -27,14 +27,16 @@ struct FeedForwardOptions {
   double dropout = 0;
 };
 
-/// The position-wise network of a transformer block.
+/// The position-wise network of a transformer block. Where no gradients are needed, tokens go through it in parts, so
+/// that what lies between its two linear maps stays in the caches.
 class FeedForward : public Layer {
  public:
   FeedForward(int64_t dim, const FeedForwardOptions& options);
   explicit FeedForward(const Value& params);
-  at::Tensor forward(const at::Tensor& x) override { return net_->forward(x); }
+  at::Tensor forward(const at::Tensor& x) override;
 
  private:
+  int64_t inner_;
   std::shared_ptr<Sequential> net_;
 };
 

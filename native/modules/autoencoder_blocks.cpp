@@ -8,6 +8,7 @@
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../kernels/attention.h"
+#include "../kernels/conv2d.h"
 
 namespace ldm::autoencoder {
 
@@ -71,8 +72,8 @@ Upsample::Upsample(int64_t channels, bool withConv) {
   if (withConv) conv_ = child("conv", conv3x3(channels, channels));
 }
 at::Tensor Upsample::forward(const at::Tensor& x) {
-  at::Tensor h = at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0);
-  return conv_ ? conv_->forward(h) : h;
+  if (conv_) return doubledConv2d(x, conv_->weight, conv_->bias);
+  return at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0);
 }
 
 rows::Rows Upsample::byRows(const rows::Rows& x) {

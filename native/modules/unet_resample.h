@@ -18,7 +18,7 @@ class Upsample : public Layer {
   at::Tensor forward(const at::Tensor& x) override;
 
  private:
-  int64_t dims_;
+  int64_t dims_, padding_;
   std::shared_ptr<Conv> conv_;
 };
 

@@ -103,3 +103,9 @@ test('strength 0 keeps the picture, strength 1 works, a picture that is too smal
   await sharp({ create: { width: 40, height: 33, channels: 3, background: 'red' } }).toFile(init);
   for (const strength of ['0', '1']) expect((await run('--strength', strength)).code).toBe(0);
 });
+
+test('fp16 on the CPU is refused with what to use instead', async () => {
+  const { code, stderr } = await runLdm('txt2img', ...common(path.join(folder, 'half')), '--precision', 'fp16');
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/fp16 is for CUDA.*bf16/);
+});

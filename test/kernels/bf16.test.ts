@@ -13,7 +13,7 @@ async function decoded(model: AutoencoderKL, z: Tensor, precision: 'fp32' | 'bf1
 test('bf16 stays within 3 % of fp32, and weights that are stored in bfloat16 change nothing', async () => {
   const model = await AutoencoderKL.create(PARAMS, { random: new Generator(3) });
   await model.eval();
-  using z = Tensor.randn([1, 4, 24, 20], { random: new Generator(4) });
+  using z = Tensor.randn([2, 4, 23, 21], { random: new Generator(4) }); // tiles that reach over the edges
   const exact = await decoded(model, z, 'fp32');
   const rounded = await decoded(model, z, 'bf16');
   const rms = (values: Float32Array) => Math.sqrt(values.reduce((s, v) => s + v * v, 0) / values.length);
