@@ -13,6 +13,7 @@
 
 #include "../core/autograd.h"
 #include "../core/backend.h"
+#include "../core/block_allocator.h"
 #include "../core/crc32.h"
 #include "../core/mapped_file.h"
 #include "../core/module.h"
@@ -704,6 +705,7 @@ void stopAtExit(Napi::Env env) {
 }  // namespace
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  installBlockAllocator();
   env.SetInstanceData(new Environment(env));
   stopAtExit(env);
   TensorHandle::define(env);

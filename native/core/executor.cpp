@@ -2,8 +2,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <map>
+
+#include "block_allocator.h"
 
 namespace ldm {
 
@@ -115,13 +118,24 @@ size_t Executor::pending() const {
 }
 
 void Executor::loop() {
+  // Between the steps of a training there is less; what a service holds while nobody asks is others' memory.
+  constexpr auto kPatience = std::chrono::seconds(2);
   int threads = 0;
+  bool tidy = true;
   for (;;) {
     std::shared_ptr<Job> job;
     std::vector<std::shared_ptr<void>> garbage;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return stop_ || !queue_.empty() || !released_.empty(); });
+      const auto due = [&] { return stop_ || !queue_.empty() || !released_.empty(); };
+      if (!tidy && !wake_.wait_for(lock, kPatience, due)) {
+        lock.unlock();
+        releaseFreeBlocks();
+        tidy = true;
+        continue;
+      }
+      wake_.wait(lock, due);
+      tidy = false;
       garbage.swap(released_);
       if (!queue_.empty()) {
         job = queue_.front();

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "attention_gradient.h"
 #include "blockwise_attention.h"
 #include "policy.h"
 #include "small_attention.h"
@@ -47,6 +48,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const FastScope fast({q, k, v});
     if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
+    if (fastTraining({q, k, v}) && q.size(0) * q.size(1) * q.size(2) * k.size(2) >= kFewElements)
+      return attentionWithGradient(q, k, v, scale);
   }
   if (!keyMask.defined() && !plainFormula(q, k, v))
     return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);

@@ -10,9 +10,9 @@ double largestFinite(at::ScalarType type);
 
 /// softmax(scale * q k^T) v over sequences (Vaswani et al. 2017).
 ///
-/// Never holds the [n, m] weights where the device and the layout allow that: on the CPU without gradients by blocks
-/// of queries (blockwise_attention.h), else by libtorch's fused attention. Their sums run in another order than the
-/// plain formula's; the difference is in the last bits.
+/// Never holds the [n, m] weights where the device and the layout allow that: on the CPU by blocks of queries
+/// (blockwise_attention.h, attention_gradient.h), else by libtorch's fused attention. Their sums run in another order
+/// than the plain formula's; the difference is in the last bits.
 /// @param q [b, heads, n, d]
 /// @param k [b, heads, m, d]
 /// @param v [b, heads, m, e]

@@ -4,43 +4,14 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <limits>
 #include <vector>
 
-#include "../core/full_precision.h"
 #include "linear.h"
-#include "simd.h"
+#include "softmax.h"
 
 namespace ldm {
 
 namespace {
-
-/// Scores that are held at a time, where that is at least kFewestRows queries: what the second-level cache has room
-/// for.
-constexpr int64_t kHeldScores = int64_t{1} << 17;
-constexpr int64_t kFewestRows = 64;
-
-/// scores[m] -> exp(scale * (scores - the largest)), in place. @return their sum
-LDM_INLINE float exponentiate(float* scores, int64_t m, float scale) {
-  float largest[kLanes], sum[kLanes] = {};
-  std::fill_n(largest, kLanes, -std::numeric_limits<float>::infinity());
-  const int64_t whole = m - m % kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes)
-    for (int64_t k = 0; k < kLanes; ++k) largest[k] = scores[i + k] > largest[k] ? scores[i + k] : largest[k];
-  for (int64_t i = whole; i < m; ++i) largest[0] = scores[i] > largest[0] ? scores[i] : largest[0];
-  float top = largest[0];
-  for (int64_t k = 1; k < kLanes; ++k) top = largest[k] > top ? largest[k] : top;
-  for (int64_t i = 0; i < whole; i += kLanes)
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float e = exponential(scale * (scores[i + k] - top));
-      scores[i + k] = e;
-      sum[k] += e;
-    }
-  float total = 0;
-  for (int64_t i = whole; i < m; ++i) total += scores[i] = exponential(scale * (scores[i] - top));
-  for (int64_t k = 0; k < kLanes; ++k) total += sum[k];
-  return total;
-}
 
 LDM_SIMD void exponentiateRows(float* scores, float* sums, int64_t m, float scale, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) sums[row] = exponentiate(scores + row * m, m, scale);
@@ -67,7 +38,7 @@ void divideRows(const at::BFloat16* from, const float* sums, at::BFloat16* to, i
 template <class T>
 void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& vT, float scale, T* out, int64_t stride) {
   const int64_t n = q.size(0), m = k.size(0), e = vT.size(0);
-  const int64_t block = std::min(n, std::max(kFewestRows, kHeldScores / m));
+  const int64_t block = queryBlock(n, m);
   std::vector<float> sums(static_cast<size_t>(block));
   for (int64_t first = 0; first < n; first += block) {
     const int64_t rows = std::min(block, n - first);
@@ -92,15 +63,7 @@ at::Tensor allHeads(const at::Tensor& q, const at::Tensor& k, const at::Tensor& 
     attend(queries[b][h], keys[b][h], values[b][h], static_cast<float>(scale), target + (b * n * heads + h) * e,
            heads * e);
   };
-  // Heads side by side where they occupy all threads, else one after another with the threads inside the products.
-  if (batch * heads >= at::get_num_threads()) {
-    at::parallel_for(0, batch * heads, 1, [&](int64_t begin, int64_t end) {
-      const FullPrecision guard;  // of this thread
-      for (int64_t i = begin; i < end; ++i) head(i);
-    });
-  } else {
-    for (int64_t i = 0; i < batch * heads; ++i) head(i);
-  }
+  forEachHead(batch * heads, head);
   return out.transpose(1, 2);
 }
 

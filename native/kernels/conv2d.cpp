@@ -8,6 +8,7 @@
 #include "conv2d_gradient.h"
 #include "im2col.h"
 #include "linear.h"
+#include "linear_gradient.h"
 #include "policy.h"
 #include "winograd.h"
 #include "winograd_fixed.h"
@@ -45,24 +46,26 @@ at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, con
                               int64_t padding) {
   // Frozen weights belong to networks that only measure (LPIPS), whose kinks make much of a rounding error.
   if (!weight.requires_grad()) return at::conv2d(x, weight, bias, stride, padding);
-  // autograd functions take no undefined tensors
-  const auto offset = [&] { return bias.defined() ? bias : at::zeros({weight.size(0)}, x.options()); };
-  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, offset(), stride, padding);
   const int64_t pixels = x.size(0) * (x.size(2) / stride) * (x.size(3) / stride);
   const bool few = pixels * weight.size(0) < kFewElements;
+  if (!few && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && padding == 0)
+    return pointwiseWithGradient(x, weight, bias);
+  // these take no undefined tensors
+  const auto offset = [&] { return bias.defined() ? bias : at::zeros({weight.size(0)}, x.options()); };
+  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, offset(), stride, padding);
   // with fewer channels the three transforms of a step take as long as the products that they save
   const bool wide = std::min(weight.size(0), weight.size(1)) >= 128;
   if (!few && wide && stride == 1 && padding == 1 && winogradSuits(x, weight))
     return winogradWithGradient(x, weight, offset());
-  const bool keep = few ? x.is_contiguous() : weight.size(2) == 1;
-  return at::conv2d(keep ? x : inLayoutFor(pixels, x), weight, bias, stride, padding);
+  return at::conv2d(few && x.is_contiguous() ? x : inLayoutFor(pixels, x), weight, bias, stride, padding);
 }
 
 }  // namespace
 
 at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                   int64_t padding) {
-  if (x.dim() == 4 && fastTraining({x, weight, bias})) return conv2dWithGradient(x, weight, bias, stride, padding);
+  if (x.dim() == 4 && x.size(1) == weight.size(1) && fastTraining({x, weight, bias}))
+    return conv2dWithGradient(x, weight, bias, stride, padding);
   const FastScope fast({x, weight, bias});
   if (!fast || x.dim() != 4 || x.size(1) != weight.size(1))
     return at::conv2d(x, widened(weight, x), bias, stride, padding);

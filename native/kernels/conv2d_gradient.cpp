@@ -59,11 +59,13 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
     const at::Tensor rows = dy.permute({0, 2, 3, 1}).reshape({-1, outs});
     at::Tensor dx, dw;
     if (ctx->needs_input_grad(0)) {
-      const at::Tensor columns = rows.mm(weight.view({outs, -1})).view({batch, -1, weight.numel() / outs});
+      const at::Tensor columns =
+          matrixProduct(rows, weight.view({outs, -1}).t()).view({batch, -1, weight.numel() / outs});
       dx = at::col2im(columns.transpose(1, 2).contiguous(), {x.size(2), x.size(3)}, {kernel, kernel}, {1, 1},
                       {padding, padding}, {stride, stride});
     }
-    if (ctx->needs_input_grad(1)) dw = rows.t().mm(patchesOf(x, weight, stride, padding)).view(weight.sizes());
+    if (ctx->needs_input_grad(1))
+      dw = matrixProduct(rows.t(), patchesOf(x, weight, stride, padding).t()).view(weight.sizes());
     return {dx, dw, biasGradient(*ctx, dy), {}, {}};
   }
 };

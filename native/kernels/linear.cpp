@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "../core/module.h"
+#include "linear_gradient.h"
 #include "policy.h"
 
 namespace ldm {
@@ -19,13 +23,15 @@ at::Tensor matrixProduct(const at::Tensor& x, const at::Tensor& weight, const at
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const FastScope fast({x, weight, bias});
-  if (!fast) return at::linear(x, widened(weight, x), bias);
-  const at::Tensor rows = fast.take(x.dim() == 2 ? x : x.reshape({-1, x.size(-1)}));
-  const at::Tensor y = matrixProduct(rows, fast.take(weight), bias.defined() ? fast.take(bias) : bias);
-  if (x.dim() == 2) return y;
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
+  if (fastTraining({x, weight, bias}) && weight.requires_grad() &&
+      std::max({x.numel(), weight.numel(), x.numel() / x.size(-1) * weight.size(0)}) >= kFewElements)
+    return linearWithGradient(x.reshape({-1, x.size(-1)}), weight, bias).view(shape);
+  const FastScope fast({x, weight, bias});
+  if (!fast) return at::linear(x, widened(weight, x), bias);
+  const at::Tensor rows = fast.take(x.reshape({-1, x.size(-1)}));
+  const at::Tensor y = matrixProduct(rows, fast.take(weight), bias.defined() ? fast.take(bias) : bias);
   return y.view(shape);
 }
 

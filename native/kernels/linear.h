@@ -7,8 +7,8 @@ namespace ldm {
 
 /// at::linear(x, weight, bias) with weights that may be stored in half precision.
 ///
-/// Where no gradients are needed, fp32 on the CPU goes through oneDNN under KernelPolicy::Fast, which on some
-/// processors is twice as fast as the BLAS behind at::linear.
+/// Under KernelPolicy::Fast fp32 on the CPU goes through oneDNN, which on some processors is twice as fast as the BLAS
+/// behind at::linear: where gradients are needed, if there are many elements (linear_gradient.h).
 /// @param x [..., C]
 /// @param weight [O, C]
 /// @param bias [O] or undefined

@@ -1,5 +1,5 @@
 /** Gradients of the fast paths beside those of libtorch's own operators. */
-import { AutoencoderKL, Generator, setKernelPolicy, Tensor } from '../../lib';
+import { AutoencoderKL, Generator, setKernelPolicy, Tensor, UNetModel } from '../../lib';
 import { native } from '../../lib/native';
 import { kernelAutoencoder } from './autoencoder';
 
@@ -24,6 +24,11 @@ async function compare(ch: number, batch: number, height: number, width: number)
   };
   const exact = await gradients('exact');
   const fast = await gradients('fast');
+  return differences(exact, fast);
+}
+
+/** [largest difference, largest value] by name. */
+function differences(exact: Map<string, Float32Array>, fast: Map<string, Float32Array>): Map<string, number[]> {
   const size = (values: Iterable<number>) => [...values].reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   return new Map([...exact].map(([name, e]) => [name, [size(e.map((v, i) => v - fast.get(name)![i])), size(e)]]));
 }
@@ -41,4 +46,50 @@ test.each([
 
 test('a small network trains bit by bit as with exact kernels', async () => {
   for (const [name, [error]] of await compare(32, 2, 16, 16)) expect([name, error]).toEqual([name, 0]);
+});
+
+const UNET = { image_size: 16, in_channels: 4, out_channels: 4, num_res_blocks: 1, num_heads: 4 };
+
+// Products of rows and of planes, attention to itself and to a condition of 5 tokens, whose queries' gradients are small.
+test.each([
+  [
+    'channels-last, transformers',
+    8,
+    {
+      ...UNET,
+      model_channels: 64,
+      channel_mult: [1, 2],
+      attention_resolutions: [1, 2],
+      use_spatial_transformer: true,
+      context_dim: 24,
+      legacy: false,
+    },
+  ],
+  ['contiguous, attention blocks', 2, { ...UNET, model_channels: 256, channel_mult: [1], attention_resolutions: [1] }],
+])('a U-Net, %s: gradients agree to 1e-4 of the largest', async (_, batch, params) => {
+  const random = new Generator(5);
+  using model = await UNetModel.create(params as never, { random });
+  await model.train();
+  const state = await model.stateDict();
+  // zero in a new network
+  for (const [name, tensor] of state)
+    if (/out_layers\.3|proj_out|^out\.2/.test(name)) state.set(name, Tensor.randn(tensor.shape, { random }).mul(0.05));
+  await model.loadStateDict(state);
+  using x = Tensor.randn([batch, 4, 16, 16], { random });
+  using t = Tensor.full([batch], 300);
+  const context = 'context_dim' in params ? Tensor.randn([batch, 5, 24], { random }) : undefined;
+  const gradients = async (policy: 'exact' | 'fast') => {
+    setKernelPolicy(policy);
+    await model.zeroGrad();
+    using y = await model.forward(x, t, { context });
+    await y.sub(x).pow(2).mean().backward();
+    const out = new Map<string, Float32Array>();
+    for (const [name, p] of await model.namedParameters())
+      out.set(name, (await (await p.grad())!.data()) as Float32Array);
+    return out;
+  };
+  const errors = differences(await gradients('exact'), await gradients('fast'));
+  for (const [name, [error, largest]] of errors)
+    if (error > 1e-4 * largest + 1e-7) throw new Error(`${name}: ${error} of ${largest}`);
+  expect(Math.max(...[...errors.values()].map(([error]) => error))).toBeGreaterThan(0);
 });
