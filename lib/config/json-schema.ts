@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { trainerSchema } from './lightning';
+import optionTexts from './option-texts.json';
 import { type Family, knownTargets, type ParamsSchema, type TargetEntry } from './table';
 import { type Nested, nestedOf } from './types';
 
@@ -19,29 +20,37 @@ export function configJsonSchema(): Json {
   const definitions: Json = { interpolation: INTERPOLATION };
   const sections = new Map<ParamsSchema, string>();
 
-  const convert = (schema: ParamsSchema, ignored: Iterable<string> = []): Json => {
+  const convert = (schema: ParamsSchema, text: Texts, ignored: Iterable<string> = []): Json => {
+    const options = (schema as unknown as z.ZodObject).shape ?? {};
+    // Told while they are converted: a section is met before the property that holds it.
+    const names = new Map(Object.entries(options).map(([name, option]) => [option as unknown, name]));
     const converted = z.toJSONSchema(schema, {
       target: 'draft-7',
       io: 'input',
       unrepresentable: 'any',
       override({ zodSchema, jsonSchema }) {
         const meaning = nestedOf(zodSchema as unknown as z.ZodType);
-        if (meaning) replace(jsonSchema, nestedSchema(meaning));
+        const inner = (name: string) => text(`${names.get(zodSchema)}.${name}`);
+        if (meaning) replace(jsonSchema, nestedSchema(meaning, inner));
         else if (INTERPOLATED.has(String(jsonSchema.type))) orInterpolation(jsonSchema);
         else if (jsonSchema.const !== undefined || jsonSchema.enum) orInterpolation(jsonSchema);
       },
     }) as Json;
     delete converted.$schema;
+    for (const [name, property] of Object.entries<Json>(converted.properties ?? {})) {
+      const description = text(name);
+      if (description) property.description = description;
+    }
     for (const key of ignored) converted.properties[key] = { description: 'Accepted and without effect.' };
     return converted;
   };
 
-  const nestedSchema = (meaning: Nested): Json => {
+  const nestedSchema = (meaning: Nested, text: Texts): Json => {
     if (meaning.kind === 'section') {
       const known = sections.get(meaning.schema) ?? `section ${sections.size + 1}`;
       if (!sections.has(meaning.schema)) {
         sections.set(meaning.schema, known);
-        definitions[known] = convert(meaning.schema);
+        definitions[known] = convert(meaning.schema, text);
       }
       return { anyOf: [ref(known), ref('interpolation')] };
     }
@@ -67,7 +76,10 @@ export function configJsonSchema(): Json {
       properties: {
         target: { enum: fitting.map((entry) => entry.target) },
         params: { type: ['object', 'null'] },
-        base_learning_rate: { anyOf: [{ type: 'number', minimum: 0 }, ref('interpolation')] },
+        base_learning_rate: {
+          description: 'Multiplied with batch size, accumulated batches and devices, unless --scale_lr is false.',
+          anyOf: [{ type: 'number', minimum: 0 }, ref('interpolation')],
+        },
       },
       additionalProperties: false,
       allOf: fitting.map((entry) => ({
@@ -82,7 +94,7 @@ export function configJsonSchema(): Json {
     const name = `params of ${entry.target}`;
     if (!definitions[name]) {
       definitions[name] = {};
-      Object.assign(definitions[name], convert(entry.schema, entry.ignored));
+      Object.assign(definitions[name], convert(entry.schema, textsOf(entry.canonical), entry.ignored));
     }
     return name;
   };
@@ -93,7 +105,7 @@ export function configJsonSchema(): Json {
   const lightning = {
     type: ['object', 'null'],
     properties: {
-      trainer: { anyOf: [convert(trainerSchema), { type: 'null' }] },
+      trainer: { anyOf: [convert(trainerSchema, textsOf('lightning.trainer')), { type: 'null' }] },
       logger: part,
       modelcheckpoint: part,
       callbacks: part,
@@ -108,6 +120,14 @@ export function configJsonSchema(): Json {
     additionalProperties: false,
     definitions,
   };
+}
+
+/** What an option means, by its name in a section or a target. */
+type Texts = (option: string) => string | undefined;
+
+function textsOf(target: string): Texts {
+  const { texts, targets } = optionTexts as { texts: string[]; targets: Record<string, Record<string, number>> };
+  return (option) => texts[targets[target]?.[option] ?? -1];
 }
 
 const INTERPOLATED = new Set(['integer', 'number', 'boolean', 'array']);

@@ -53,3 +53,23 @@ test('interpolations and values that are to be given may stand anywhere', () => 
   values.data.params.batch_size = '???';
   expect(validate(values)).toBe(true);
 });
+
+test('editors are told what keys mean, with defaults and ranges', () => {
+  const params = (target: string) => schema.definitions[`params of ${target}`].properties;
+  const kl = params('ldm.models.autoencoder.AutoencoderKL');
+  expect(kl.embed_dim.description).toBe('Channels of the latent.');
+  // A section, which several models share.
+  const ddconfig = schema.definitions[kl.ddconfig.anyOf[0].$ref.replace('#/definitions/', '')].properties;
+  expect(ddconfig.ch).toMatchObject({ description: 'Width of the first level.' });
+  expect(ddconfig.dropout).toMatchObject({ default: 0, description: expect.stringContaining('training') });
+  const alias = params('ldm.modules.losses.contperceptual.LPIPSWithDiscriminator');
+  expect(alias.disc_start.description).toMatch(/discriminator begins/);
+  expect(params('ldm.data.lsun.LSUNChurchesTrain').size.description).toMatch(/pixels/);
+  const { trainer } = schema.properties.lightning.properties;
+  expect(trainer.anyOf[0].properties.max_time.description).toMatch(/Seconds/);
+
+  const told = Object.entries<any>(schema.definitions)
+    .filter(([name]) => /^params of ldm\.models|losses|openaimodel\.UNetModel/.test(name))
+    .flatMap(([name, { properties }]) => Object.entries<any>(properties).map(([key, p]) => [`${name}: ${key}`, p]));
+  expect(told.filter(([, { description }]) => !description).map(([name]) => name)).toEqual([]);
+});

@@ -11,14 +11,19 @@ const common = {
   out_ch: count(),
   /** Width of each level as a multiple of `ch`; the image is halved between two levels. */
   ch_mult: counts().default([1, 2, 4, 8]),
+  /** Residual blocks of each level (the decoder has one more). */
   num_res_blocks: integer(0),
   /** Resolutions (of an input of `resolution`) at which attention blocks stand. */
   attn_resolutions: listOf(integer()),
+  /** Share of activations that residual blocks leave out while training. */
   dropout: rate().default(0),
   /** Strided or interpolating convolutions between levels; pooling and plain interpolation without. */
   resamp_with_conv: flag().default(true),
+  /** Channels of the image: 3 for RGB. */
   in_channels: count(),
+  /** Side of the training images in pixels; it decides where `attn_resolutions` lie. */
   resolution: count(),
+  /** Channels between encoder and decoder, before `embed_dim`. */
   z_channels: count(),
   /** The older spelling of `attn_type: linear`; it wins. */
   use_linear_attn: flag().default(false),
@@ -34,6 +39,7 @@ const encoderOnly = {
 const decoderOnly = {
   /** The decoder stops before its last normalization. */
   give_pre_end: flag().default(false),
+  /** The decoder ends with tanh, so that pictures lie in [-1, 1]. */
   tanh_out: flag().default(false),
 };
 

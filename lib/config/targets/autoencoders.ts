@@ -5,7 +5,9 @@ import { count, flag, integer, listOf, node, number, options, section, text } fr
 import { ddconfig } from './architecture';
 
 const common = {
+  /** Shape of encoder and decoder. */
   ddconfig: section(ddconfig),
+  /** What training minimizes; torch.nn.Identity for a model that is only used. */
   lossconfig: node('loss'),
   /** Channels of the latent. */
   embed_dim: count(),
@@ -82,7 +84,11 @@ registerTarget('taming.models.vqgan.VQModel', tamingVqModel, autoencoder);
 registerTarget('taming.models.vqgan.GumbelVQ', gumbelVq, autoencoder);
 registerTarget('taming.models.vqgan.EMAVQ', tamingVqModel, autoencoder);
 // It takes any arguments, so that another first stage's params can stay when only the target is exchanged.
-registerTarget('ldm.models.autoencoder.IdentityFirstStage', options({ vq_interface: flag().default(false) }), {
+const identity = options({
+  /** Quantizing gives the triple of a VQ model, too. */
+  vq_interface: flag().default(false),
+});
+registerTarget('ldm.models.autoencoder.IdentityFirstStage', identity, {
   ...autoencoder,
   ignored: Object.keys(vqOptions.shape),
 });

@@ -8,10 +8,13 @@ const adversarial = {
   disc_start: integer(0),
   /** The reference keeps it and does not use it. */
   pixelloss_weight: number().default(1),
+  /** Strided convolutions of the patch discriminator: with 3 a patch has 70 pixels. */
   disc_num_layers: integer(0).default(3),
+  /** Channels of what the discriminator sees. */
   disc_in_channels: count().default(3),
   /** 0 switches the discriminator off. */
   disc_factor: number().default(1),
+  /** Factor of the adaptive weight of the adversarial term. */
   disc_weight: number().default(1),
   /** 0 switches LPIPS off: then its weights are not needed. */
   perceptual_weight: weight().default(1),
@@ -24,8 +27,11 @@ const ganLoss = oneOf('hinge', 'vanilla').default('hinge');
 
 export const lpipsWithDiscriminator = options({
   ...adversarial,
+  /** Start of the learned logarithm of the variance that the reconstruction term is divided by. */
   logvar_init: number().default(0),
+  /** Weight of the divergence of the latents from a standard normal distribution; 1e-6 in the official configs. */
   kl_weight: number().default(1),
+  /** Loss of the discriminator. */
   disc_loss: ganLoss,
 });
 export type LPIPSWithDiscriminatorParams = z.input<typeof lpipsWithDiscriminator>;
@@ -36,6 +42,7 @@ const tamingVqLoss = options({
   codebook_weight: number().default(1),
   /** Width of the discriminator's first convolution. */
   disc_ndf: count().default(64),
+  /** Loss of the discriminator. */
   disc_loss: ganLoss,
 });
 const ldmVqLoss = options({
