@@ -242,9 +242,11 @@ bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   return x.scalar_type() == at::kFloat && x.is_contiguous() && FastScope({x, weight, bias});
 }
 
-at::Tensor groupNormForward(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
-                            double eps, bool silu, double* statistics) {
-  at::Tensor y = at::empty_like(x);
+namespace {
+
+/// The norm of x to y, which has the same layout and may be x.
+void normalizeTo(const at::Tensor& y, const at::Tensor& x, int64_t groups, const at::Tensor& weight,
+                 const at::Tensor& bias, double eps, bool silu, double* statistics) {
   const at::Tensor w = weight.to(at::kFloat).contiguous(), b = bias.to(at::kFloat).contiguous();
   const int64_t batch = x.size(0), channels = x.size(1);
   const Task task{.batch = batch,
@@ -263,7 +265,20 @@ at::Tensor groupNormForward(const at::Tensor& x, int64_t groups, const at::Tenso
     channelsLast(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), task);
   else
     contiguous(x.const_data_ptr<float>(), y.mutable_data_ptr<float>(), task);
+}
+
+}  // namespace
+
+at::Tensor groupNormForward(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
+                            double eps, bool silu, double* statistics) {
+  at::Tensor y = at::empty_like(x);
+  normalizeTo(y, x, groups, weight, bias, eps, silu, statistics);
   return y;
+}
+
+void groupNormInPlace(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
+                      bool silu) {
+  normalizeTo(x, x, groups, weight, bias, eps, silu, nullptr);
 }
 
 namespace {

@@ -23,6 +23,10 @@ bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 at::Tensor groupNorm(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
                      bool silu);
 
+/// The same without autograd, with the result in the place of x.
+void groupNormInPlace(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias, double eps,
+                      bool silu);
+
 /// Group normalization of images that come in parts: statistics over all of them first, then the parts again. On any
 /// device, without autograd; sums as in groupNorm().
 class GroupStatistics {

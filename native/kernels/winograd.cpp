@@ -11,6 +11,7 @@
 
 #include "linear.h"
 #include "simd.h"
+#include "winograd_float.h"
 #include "winograd_transforms.h"
 #include "workspace.h"
 
@@ -181,6 +182,8 @@ at::Tensor convolved(const at::Tensor& input, const at::Tensor& weight, const at
       transposed ? FilterStrides{9, out * 9, /*rotated=*/true} : FilterStrides{in * 9, 9, /*rotated=*/false};
   const at::Tensor offset =
       bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({out}, w.options().dtype(at::kFloat));
+  if (x.scalar_type() == at::kFloat && !transposed && winogradFloatAvailable())
+    return winogradFloatConv3x3(x, w, offset, /*doubled=*/factor == 2);
   const at::Tensor y = at::empty({x.size(0), out, x.size(2) * factor, x.size(3) * factor},
                                  x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (x.scalar_type() == at::kFloat)

@@ -1,6 +1,7 @@
 // 3x3 convolution by the minimal filtering algorithms of Winograd, after Lavin & Gray 2016, "Fast Algorithms for
 // Convolutional Neural Networks": F(4x4, 3x3) in fp32, with a quarter of the multiplications of the direct sum, and
-// F(2x2, 3x3) in bfloat16, with four ninths.
+// F(2x2, 3x3) in bfloat16, with four ninths. On processors with AVX-512 winograd_float.h and winograd_fixed.h take
+// their places.
 #pragma once
 
 #include <ATen/core/Tensor.h>

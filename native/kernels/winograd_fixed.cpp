@@ -1,20 +1,8 @@
 #include "winograd_fixed.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
-#include "winograd_transforms.h"
-#include "workspace.h"
+#include "winograd_panels.h"
 
 #ifdef LDM_AVX512
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics
-#endif
-#include <immintrin.h>
-
-#include <algorithm>
-#include <utility>
-#include <vector>
 
 /// For functions that are called only where available().
 #define LDM_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
@@ -26,13 +14,6 @@ namespace {
 
 using Integer = int16_t;
 
-constexpr int64_t kPlanes = Four::kPlanes;
-/// Transformed filters that are held at a time.
-constexpr int64_t kHeldFilters = int64_t{10} << 20;
-/// Tiles whose transformed inputs and products are held at a time.
-constexpr int64_t kHeldTiles = 96;
-/// The block of products that is held in registers: tiles by groups of kLanes output channels.
-constexpr int64_t kTiles = 6, kGroups = 4;
 /// The norm of what is multiplied: a little below 2^15, so that no integer leaves its 16 bits.
 constexpr float kNorm = 32736.f;
 
@@ -49,13 +30,6 @@ LDM_VNNI_INLINE __m512 loadHalf(const Half* from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-/// How far ahead of the numbers that are read others are fetched: there are too many streams for the processor to
-/// follow.
-constexpr int64_t kAhead = 8 * kLanes;
-
-/// Distance of two planes of `count` numbers. Planes a power of two apart would share their places in the caches.
-constexpr int64_t planeStride(int64_t count) { return count + 17 * kLanes; }
-
 /// The factor that brings numbers with this sum of squares to kNorm.
 LDM_VNNI_INLINE __m512 factorFor(__m512 squares) {
   const __m512 zero = _mm512_setzero_ps();
@@ -67,50 +41,12 @@ LDM_VNNI_INLINE __m512 inverseFor(__m512 squares) {
   return _mm512_mul_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1 / kNorm));
 }
 
-LDM_VNNI_INLINE void transpose(__m512* r) {
-  __m512 t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-  }
-  for (int b = 0; b < 16; b += 4)
-    for (int j = 0; j < 2; ++j) {
-      const __m512d low = _mm512_castps_pd(t[b + j]), high = _mm512_castps_pd(t[b + j + 2]);
-      r[b + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-      r[b + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-    }
-  for (int j = 0; j < 4; ++j) {
-    const __m512 a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88), b = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
-    const __m512 c = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd), d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
-    t[j] = _mm512_shuffle_f32x4(a, b, 0x88);
-    t[8 + j] = _mm512_shuffle_f32x4(a, b, 0xdd);
-    t[4 + j] = _mm512_shuffle_f32x4(c, d, 0x88);
-    t[12 + j] = _mm512_shuffle_f32x4(c, d, 0xdd);
-  }
-  for (int i = 0; i < 16; ++i) r[i] = t[i];
-}
-
-/// The 36 values of kLanes filters from their 9 taps.
-LDM_VNNI_INLINE void filterOf(const Lane* taps, Lane* full) {
-  Lane half[Four::kPatch * 3];
-  for (int64_t j = 0; j < 3; ++j) Four::filter(taps + j, half + j, 3, 3);
-  for (int64_t i = 0; i < Four::kPatch; ++i) Four::filter(half + i * 3, full + i * Four::kPatch, 1, 1);
-}
-
 /// weight[o][c][3][3] of kLanes output channels -> their integers at u + plane * stride: [c / 2][step][kLanes][2], of
 /// which these channels have one in `step`; and the inverse factors at inverse[plane][outs].
 /// @param taps scratch memory, 9 for each of the channels
 LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t stride, int64_t step, float* inverse,
                                int64_t outs, int64_t channels, Lane* taps) {
-  for (int64_t e = 0; e < channels * 9; e += kLanes) {
-    __m512 rows[kLanes];
-    for (int64_t o = 0; o < kLanes; ++o) {
-      const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weight + o * channels * 9 + e));
-      rows[o] = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-    }
-    transpose(rows);
-    for (int64_t k = 0; k < kLanes; ++k) _mm512_storeu_ps(taps[e + k], rows[k]);
-  }
+  gatherTaps(weight, channels, taps);
   Lane squares[kPlanes] = {}, first[kPlanes], second[kPlanes];
   for (int64_t c = 0; c < channels; ++c) {
     filterOf(taps + c * 9, first);
@@ -136,15 +72,6 @@ LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t strid
   }
 }
 
-/// Fetches the pixels that the tile to the right has beyond those of the tile at (y0, x0).
-LDM_VNNI_INLINE void fetchNextTile(const Bf16Bits* x, int64_t channels, const TileGrid& g, int64_t y0, int64_t x0) {
-  for (int64_t i = 0; i < Four::kPatch; ++i)
-    for (int64_t j = Four::kPatch; j < Four::kPatch + Four::kTile; ++j) {
-      const int64_t row = (y0 + i) >> g.shift, column = (x0 + j) >> g.shift;
-      _mm_prefetch(x + (row * (g.width >> g.shift) + column) * channels, _MM_HINT_T0);
-    }
-}
-
 /// x[N][H][W][C] -> integers v + plane * stride: [tile][C] for tiles [begin, end) of a block that starts at tile
 /// `first`, and their inverse factors inverse[tile][plane].
 /// @param scratch kPlanes * C numbers
@@ -157,10 +84,9 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
     Lane squares[kPlanes] = {};
     for (int64_t c = 0; c < channels; c += kLanes) {
       if (c % (2 * kLanes) == 0) fetchNextTile(source + c, channels, g, y0, x0);
-      Lane patch[kPlanes], half[kPlanes], full[kPlanes];
+      Lane patch[kPlanes], full[kPlanes];
       gather<Four::kPatch>(source + c, patch, channels, g, y0, x0);
-      for (int64_t j = 0; j < Four::kPatch; ++j) Four::input(patch + j, half + j, Four::kPatch, Four::kPatch);
-      for (int64_t i = 0; i < Four::kPatch; ++i) Four::input(half + i * Four::kPatch, full + i * Four::kPatch, 1, 1);
+      inputOf(patch, full);
       for (int64_t p = 0; p < kPlanes; ++p) {
         const __m512 value = _mm512_loadu_ps(full[p]);
         _mm512_storeu_ps(scratch + p * channels + c, value);
@@ -237,7 +163,7 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
     const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
     Bf16Bits* target = y + ((image * g.height + y0) * g.width + x0) * channels;
     for (int64_t c = 0; c < outs; c += kLanes) {
-      Lane product[kPlanes], half[Four::kTile * Four::kPatch], full[Four::kTile * Four::kTile];
+      Lane product[kPlanes], full[Four::kTile * Four::kTile];
       for (int64_t p = 0; p < kPlanes; ++p) {
         const Half* source = m + p * stride + (t - first) * outs + c;
         _mm_prefetch(source + kAhead, _MM_HINT_T0);
@@ -245,8 +171,7 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
             _mm512_mul_ps(_mm512_loadu_ps(right + p * outs + c), _mm512_set1_ps(left[(t - first) * kPlanes + p]));
         _mm512_storeu_ps(product[p], _mm512_mul_ps(loadHalf(source), scale));
       }
-      for (int64_t j = 0; j < Four::kPatch; ++j) Four::output(product + j, half + j, Four::kPatch, Four::kPatch);
-      for (int64_t i = 0; i < Four::kTile; ++i) Four::output(half + i * Four::kPatch, full + i * Four::kTile, 1, 1);
+      outputOf(product, full);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j) {
           Lane& value = full[i * Four::kTile + j];
@@ -259,67 +184,44 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
 
 bool available() { return hasAvx512() && __builtin_cpu_supports("avx512vnni"); }
 
-const Bf16Bits* read(const at::Tensor& t) { return static_cast<const Bf16Bits*>(t.const_data_ptr()); }
+/// Format of convolveByPanels().
+class FixedPoint {
+ public:
+  using Image = Bf16Bits;
+  using Number = Integer;
+  using Product = Half;
+  static constexpr int64_t kPair = 2;
+
+  FixedPoint(int64_t tiles, int64_t outs)
+      : left_(static_cast<size_t>(tiles * kPlanes)), right_(static_cast<size_t>(kPlanes * outs)) {}
+  void filters(const Image* weight, Number* u, int64_t stride, int64_t step, int64_t outs, int64_t o, int64_t channels,
+               Lane* taps) {
+    transformFilters(weight, u, stride, step, right_.data() + o, outs, channels, taps);
+  }
+  void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
+              int64_t begin, int64_t end) {
+    std::vector<float> scratch(static_cast<size_t>(kPlanes * channels));
+    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, scratch.data());
+  }
+  static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
+                       int64_t groups) {
+    multiplyPanel(v, tiles, channels, u, m, outs, groups);
+  }
+  void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
+               const TileGrid& g, int64_t first, int64_t begin, int64_t end) const {
+    transformOutputs(m, stride, left_.data(), right_.data(), outs, bias, y, channels, g, first, begin, end);
+  }
+
+ private:
+  std::vector<float> left_, right_;  ///< inverse factors [tile][plane] of inputs and [plane][outs] of filters
+};
 
 }  // namespace
 
-at::Tensor winogradFixedConv3x3(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-                                bool doubled) {
-  const at::Tensor x = input.contiguous(at::MemoryFormat::ChannelsLast), w = weight.contiguous();
+at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled) {
   const at::Tensor offset = bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({weight.size(0)}, at::kFloat);
-  const int64_t batch = x.size(0), in = x.size(1), out = weight.size(0), factor = doubled ? 2 : 1;
-  const TileGrid g(x.size(2) * factor, x.size(3) * factor, Four::kTile, doubled);
-  const at::Tensor y =
-      at::empty({batch, out, g.height, g.width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  auto* target = static_cast<Bf16Bits*>(y.mutable_data_ptr());
-  const int64_t tiles = batch * g.tilesY * g.tilesX;
-  const auto rounded = [](int64_t count) { return (count + kTiles - 1) / kTiles * kTiles; };
-  const int64_t tileBlock = std::min(kHeldTiles, rounded(tiles));
-  constexpr int64_t kPanel = kGroups * kLanes;
-  // Where one block has all tiles, each filter is used once, and the fewer there are at a time the closer they stay.
-  const int64_t most = tiles > kHeldTiles ? kHeldFilters / (kPlanes * in * kPanel) * kPanel : 0;
-  const int64_t outBlock = std::min(out, std::max(kPanel, most));
-  const int64_t uStride = planeStride(outBlock * in), vStride = planeStride(tileBlock * in),
-                mStride = planeStride(tileBlock * outBlock);
-  const at::Tensor filters = workspace(0, kPlanes * uStride / 2), inputs = workspace(1, kPlanes * vStride / 2),
-                   products = workspace(2, kPlanes * mStride / 2);
-  auto *u = static_cast<Integer*>(filters.mutable_data_ptr()), *v = static_cast<Integer*>(inputs.mutable_data_ptr());
-  auto* m = static_cast<Half*>(products.mutable_data_ptr());
-  std::vector<float> left(static_cast<size_t>(tileBlock * kPlanes)), right(static_cast<size_t>(kPlanes * outBlock));
-
-  for (int64_t firstOut = 0; firstOut < out; firstOut += outBlock) {
-    const int64_t outs = std::min(outBlock, out - firstOut), groups = outs / kLanes;
-    at::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
-      std::vector<float> taps(static_cast<size_t>(in * 9 * kLanes));
-      for (int64_t group = begin; group < end; ++group) {
-        const int64_t panel = group / kGroups * kGroups, width = std::min(kGroups, groups - panel);
-        transformFilters(read(w) + (firstOut + group * kLanes) * in * 9,
-                         u + panel * kLanes * in + (group - panel) * 2 * kLanes, uStride, width,
-                         right.data() + group * kLanes, outs, in, reinterpret_cast<Lane*>(taps.data()));
-      }
-    });
-    for (int64_t first = 0; first < tiles; first += tileBlock) {
-      const int64_t count = std::min(tileBlock, tiles - first);
-      if (firstOut == 0 || tileBlock < tiles)
-        at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-          std::vector<float> scratch(static_cast<size_t>(kPlanes * in));
-          transformInputs(read(x), v, vStride, left.data(), in, g, first, begin, end, scratch.data());
-        });
-      const int64_t panels = (groups + kGroups - 1) / kGroups;
-      at::parallel_for(0, kPlanes * panels, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t p = i / panels, group = i % panels * kGroups, o = group * kLanes;
-          multiplyPanel(v + p * vStride, rounded(count), in, u + p * uStride + o * in, m + p * mStride + o, outs,
-                        std::min(kGroups, groups - group));
-        }
-      });
-      at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-        transformOutputs(m, mStride, left.data(), right.data(), outs, offset.const_data_ptr<float>() + firstOut,
-                         target + firstOut, out, g, first, begin, end);
-      });
-    }
-  }
-  return y;
+  return convolveByPanels<FixedPoint>(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(), offset,
+                                      doubled);
 }
 
 }  // namespace ldm

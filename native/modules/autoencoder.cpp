@@ -78,9 +78,9 @@ at::Tensor Encoder::byRows(const at::Tensor& x) {
 at::Tensor Encoder::forward(const at::Tensor& x) {
   if (rows::wanted(x, 1)) return byRows(x);
   at::Tensor h = convIn_->forward(inFastLayout(x));
-  for (const auto& level : *down_) h = level->forward(h);
+  for (const auto& level : *down_) h = level->mapped(std::move(h));
   h = mid_->forward(h);
-  return convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));
+  return convOut_->forward(autoencoder::normalizedSilu(std::move(h), *normOut_));
 }
 
 Decoder::Decoder(const Value& ddconfig)
@@ -125,9 +125,9 @@ at::Tensor Decoder::byRows(const at::Tensor& z) {
 at::Tensor Decoder::forward(const at::Tensor& z) {
   if (rows::wanted(z, int64_t{1} << (up_->size() - 1))) return byRows(z);
   at::Tensor h = mid_->forward(convIn_->forward(inFastLayout(z)));
-  for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].forward(h);
+  for (size_t i = up_->size(); i-- > 0;) h = (*up_)[i].mapped(std::move(h));
   if (givePreEnd_) return h;
-  h = convOut_->forward(normOut_->forwardSilu(h, autoencoder::swish));
+  h = convOut_->forward(autoencoder::normalizedSilu(std::move(h), *normOut_));
   return tanhOut_ ? at::tanh(h) : h;
 }
 

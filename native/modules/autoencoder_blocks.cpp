@@ -4,11 +4,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <utility>
 
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../kernels/attention.h"
 #include "../kernels/conv2d.h"
+#include "../kernels/group_norm.h"
+#include "../kernels/policy.h"
 
 namespace ldm::autoencoder {
 
@@ -27,6 +30,13 @@ at::Tensor swish(const at::Tensor& x) {
 }
 
 std::shared_ptr<GroupNorm> normalize(int64_t channels) { return std::make_shared<GroupNorm>(kGroups, channels, kEps); }
+
+at::Tensor normalizedSilu(at::Tensor x, GroupNorm& norm) {
+  if (needGradients({x, norm.weight, norm.bias}) || !groupNormSuits(x, norm.weight, norm.bias))
+    return norm.forwardSilu(x, swish);
+  groupNormInPlace(x, kGroups, norm.weight, norm.bias, kEps, /*silu=*/true);
+  return x;
+}
 
 ResnetBlock::ResnetBlock(const ResnetBlockOptions& o) : dropout_(o.dropout) {
   norm1_ = child("norm1", normalize(o.in));
@@ -49,15 +59,16 @@ ResnetBlock::ResnetBlock(const Value& p)
                                      .tembChannels = p.integer("temb_channels"),
                                      .convShortcut = p.boolean("conv_shortcut")}) {}
 
-at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& temb) {
+at::Tensor ResnetBlock::forward(at::Tensor x, const at::Tensor& temb) {
   poll();
-  at::Tensor h = conv1_->forward(norm1_->forwardSilu(x, swish));
+  at::Tensor h = norm1_->forwardSilu(x, swish);
+  if (shortcut_) x = shortcut_->forward(x);  // before the other convolutions, so that a wider input is free for them
+  h = conv1_->forward(h);
   if (temb.defined()) h = h + tembProj_->forward(swish(temb)).unsqueeze(-1).unsqueeze(-1);
-  h = ldm::dropout(norm2_->forwardSilu(h, swish), dropout_, training());
+  h = ldm::dropout(normalizedSilu(std::move(h), *norm2_), dropout_, training());
   h = conv2_->forward(h);
-  const at::Tensor skip = shortcut_ ? shortcut_->forward(x) : x;
-  const bool inPlace = !at::GradMode::is_enabled() && h.scalar_type() == skip.scalar_type();
-  return inPlace ? h.add_(skip) : skip + h;
+  const bool inPlace = !at::GradMode::is_enabled() && h.scalar_type() == x.scalar_type();
+  return inPlace ? h.add_(x) : x + h;
 }
 
 rows::Rows ResnetBlock::byRows(const rows::Rows& x) {
@@ -163,14 +174,13 @@ Level::Level(const Options& o) {
     if (o.attend) attn_->append(makeAttention(o.out, o.attention));
   }
 }
-at::Tensor Level::block(size_t i, const at::Tensor& x, const at::Tensor& temb) const {
-  const at::Tensor h = (*block_)[i].forward(x, temb);
+at::Tensor Level::block(size_t i, at::Tensor x, const at::Tensor& temb) const {
+  const at::Tensor h = (*block_)[i].forward(std::move(x), temb);
   return attn_->size() > 0 ? (*attn_)[i].forward(h) : h;
 }
-at::Tensor Level::forward(const at::Tensor& x) {
-  at::Tensor h = x;
-  for (size_t i = 0; i < size(); ++i) h = block(i, h, {});
-  return resample(h);
+at::Tensor Level::mapped(at::Tensor x) const {
+  for (size_t i = 0; i < size(); ++i) x = block(i, std::move(x), {});
+  return resample(x);
 }
 
 rows::Rows Level::byRows(const rows::Rows& x) const {

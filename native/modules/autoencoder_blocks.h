@@ -21,6 +21,8 @@ constexpr double kEps = 1e-6;
 constexpr int64_t kGroups = 32;
 /// GroupNorm with 32 groups and eps 1e-6.
 std::shared_ptr<GroupNorm> normalize(int64_t channels);
+/// swish(norm(x)) for such a norm. Where no gradients are needed, the result may take the place of x.
+at::Tensor normalizedSilu(at::Tensor x, GroupNorm& norm);
 
 struct ResnetBlockOptions {
   int64_t in;
@@ -37,8 +39,8 @@ class ResnetBlock : public Layer, public rows::ByRows {
   /// Methods: forward{x, temb?} -> {y}.
   explicit ResnetBlock(const Value& params);
   at::Tensor forward(const at::Tensor& x) override { return forward(x, {}); }
-  /// x: [b, in, h, w]; temb: [b, tembChannels] or undefined.
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& temb);
+  /// x: [b, in, h, w], which is given up as soon as it is not needed any more; temb: [b, tembChannels] or undefined.
+  at::Tensor forward(at::Tensor x, const at::Tensor& temb);
   /// Without time embedding and dropout.
   rows::Rows byRows(const rows::Rows& x) override;
 
@@ -127,14 +129,16 @@ class Level : public Layer {
   };
   explicit Level(const Options& options);
   void setResample(const std::string& name, std::shared_ptr<Layer> resample) { resample_ = child(name, resample); }
-  at::Tensor forward(const at::Tensor& x) override;
+  at::Tensor forward(const at::Tensor& x) override { return mapped(x); }
+  /// forward(), which gives x up as soon as it is not needed any more.
+  at::Tensor mapped(at::Tensor x) const;
   /// Attention sees all rows at once.
   rows::Rows byRows(const rows::Rows& x) const;
 
   // The same in parts, for a network with skip connections.
   size_t size() const { return block_->size(); }
   /// Block `i` and its attention.
-  at::Tensor block(size_t i, const at::Tensor& x, const at::Tensor& temb) const;
+  at::Tensor block(size_t i, at::Tensor x, const at::Tensor& temb) const;
   /// The resampling, where there is one.
   at::Tensor resample(const at::Tensor& x) const { return resample_ ? resample_->forward(x) : x; }
 

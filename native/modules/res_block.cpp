@@ -86,10 +86,12 @@ at::Tensor ResBlock::compute(const at::Tensor& x, const at::Tensor& emb) {
     const auto scaleAndShift = condition.chunk(2, 1);
     h = outNorm_->forwardModulatedSilu(h, scaleAndShift[0], scaleAndShift[1]);
   } else {
-    h = outNorm_->forwardSilu(h + condition, at::silu);
+    h = outNorm_->forwardSilu(at::GradMode::is_enabled() ? h + condition : h.add_(condition), at::silu);
   }
   for (size_t i = 2; i < out.size(); ++i) h = out[i].forward(h);
-  return (skip_ ? skip_->forward(residual) : residual) + h;
+  if (skip_) residual = skip_->forward(residual);
+  const bool inPlace = !at::GradMode::is_enabled() && h.scalar_type() == residual.scalar_type();
+  return inPlace ? h.add_(residual) : residual + h;
 }
 
 REGISTER("ldm.modules.diffusionmodules.openaimodel.ResBlock", ResBlock);

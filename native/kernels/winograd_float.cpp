@@ -1,0 +1,134 @@
+#include "winograd_float.h"
+
+#include "winograd_panels.h"
+
+#ifdef LDM_AVX512
+
+namespace ldm {
+
+namespace {
+
+LDM_AVX512 void transformFilters(const float* weight, float* u, int64_t stride, int64_t step, int64_t channels,
+                                 Lane* taps) {
+  gatherTaps(weight, channels, taps);
+  for (int64_t c = 0; c < channels; ++c) {
+    Lane full[kPlanes];
+    filterOf(taps + c * 9, full);
+    for (int64_t p = 0; p < kPlanes; ++p) store(full[p], u + p * stride + c * step * kLanes);
+  }
+}
+
+LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_t channels, const TileGrid& g,
+                                int64_t first, int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; ++t) {
+    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
+    const int64_t y0 = inside / g.tilesX * Four::kTile - 1, x0 = inside % g.tilesX * Four::kTile - 1;
+    const float* source = x + image * g.sourcePixels() * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      fetchNextTile(source + c, channels, g, y0, x0);
+      Lane patch[kPlanes], full[kPlanes];
+      gather<Four::kPatch>(source + c, patch, channels, g, y0, x0);
+      inputOf(patch, full);
+      for (int64_t p = 0; p < kPlanes; ++p) store(full[p], v + p * stride + (t - first) * channels + c);
+    }
+  }
+}
+
+/// kTiles rows of v [channels] times kCount groups of u -> m[kTiles][outs].
+/// @param block, group the sequences of kTiles * kCount and of kCount: indices that are constants from the start are
+/// what keeps the sums in registers
+template <int64_t kCount, size_t... block, size_t... group>
+LDM_AVX512 void multiplyTiles(const float* v, int64_t channels, const float* u, float* m, int64_t outs,
+                              std::index_sequence<block...>, std::index_sequence<group...>) {
+  __m512 sums[kTiles * kCount];
+  ((sums[block] = _mm512_setzero_ps()), ...);
+  for (int64_t c = 0; c < channels; ++c, u += kCount * kLanes) {
+    const __m512 filters[kCount] = {_mm512_loadu_ps(u + group * kLanes)...};
+    ((sums[block] =
+          _mm512_fmadd_ps(_mm512_set1_ps(v[block / kCount * channels + c]), filters[block % kCount], sums[block])),
+     ...);
+  }
+  (_mm512_storeu_ps(m + block / kCount * outs + block % kCount * kLanes, sums[block]), ...);
+}
+
+template <int64_t kCount>
+LDM_AVX512 void multiplyRows(const float* v, int64_t tiles, int64_t channels, const float* u, float* m, int64_t outs) {
+  for (int64_t t = 0; t < tiles; t += kTiles)
+    multiplyTiles<kCount>(v + t * channels, channels, u, m + t * outs, outs,
+                          std::make_index_sequence<kTiles * kCount>(), std::make_index_sequence<kCount>());
+}
+
+LDM_AVX512 void transformOutputs(const float* m, int64_t stride, int64_t outs, const float* bias, float* y,
+                                 int64_t channels, const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; ++t) {
+    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
+    const int64_t y0 = inside / g.tilesX * Four::kTile, x0 = inside % g.tilesX * Four::kTile;
+    const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
+    float* target = y + ((image * g.height + y0) * g.width + x0) * channels;
+    for (int64_t c = 0; c < outs; c += kLanes) {
+      Lane product[kPlanes], full[Four::kTile * Four::kTile];
+      for (int64_t p = 0; p < kPlanes; ++p) {
+        const float* source = m + p * stride + (t - first) * outs + c;
+        _mm_prefetch(source + kAhead, _MM_HINT_T0);
+        load(source, product[p]);
+      }
+      outputOf(product, full);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+          _mm512_storeu_ps(target + (i * g.width + j) * channels + c,
+                           _mm512_add_ps(_mm512_loadu_ps(full[i * Four::kTile + j]), _mm512_loadu_ps(bias + c)));
+    }
+  }
+}
+
+/// Format of convolveByPanels().
+struct Float {
+  using Image = float;
+  using Number = float;
+  using Product = float;
+  static constexpr int64_t kPair = 1;
+
+  Float(int64_t, int64_t) {}
+  static void filters(const Image* weight, Number* u, int64_t stride, int64_t step, int64_t, int64_t, int64_t channels,
+                      Lane* taps) {
+    transformFilters(weight, u, stride, step, channels, taps);
+  }
+  static void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
+                     int64_t begin, int64_t end) {
+    transformInputs(x, v, stride, channels, g, first, begin, end);
+  }
+  static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
+                       int64_t groups) {
+    constexpr decltype(&multiplyRows<1>) byGroups[kGroups] = {multiplyRows<1>, multiplyRows<2>, multiplyRows<3>,
+                                                              multiplyRows<4>};
+    byGroups[groups - 1](v, tiles, channels, u, m, outs);
+  }
+  static void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
+                      const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
+    transformOutputs(m, stride, outs, bias, y, channels, g, first, begin, end);
+  }
+};
+
+}  // namespace
+
+bool winogradFloatAvailable() { return hasAvx512(); }
+
+at::Tensor winogradFloatConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled) {
+  return convolveByPanels<Float>(x, weight, bias, doubled);
+}
+
+}  // namespace ldm
+
+#else
+
+namespace ldm {
+
+bool winogradFloatAvailable() { return false; }
+
+at::Tensor winogradFloatConv3x3(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) {
+  TORCH_CHECK(false, "winogradFloatConv3x3 needs AVX-512");
+}
+
+}  // namespace ldm
+
+#endif

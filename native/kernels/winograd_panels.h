@@ -1,0 +1,202 @@
+// What the convolutions by Winograd's F(4x4, 3x3) share that multiply with instructions of AVX-512: transforms of
+// sixteen filters at a time, and the order in which blocks of tiles and of filters meet. Only for a file of one of
+// these kernels.
+#pragma once
+
+#include "simd.h"
+
+#ifdef LDM_AVX512
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "winograd_transforms.h"
+#include "workspace.h"
+
+#define LDM_AVX512_INLINE LDM_AVX512 inline __attribute__((always_inline))
+
+namespace ldm {
+
+namespace {
+
+constexpr int64_t kPlanes = Four::kPlanes;
+/// Tiles whose transformed inputs and products are held at a time.
+constexpr int64_t kHeldTiles = 96;
+/// Transformed filters that are held at a time.
+constexpr int64_t kHeldFilters = int64_t{10} << 20;
+/// The block of products that is held in registers: tiles by groups of kLanes output channels.
+constexpr int64_t kTiles = 6, kGroups = 4;
+/// How far ahead of the numbers that are read others are fetched: there are too many streams for the processor to
+/// follow.
+constexpr int64_t kAhead = 8 * kLanes;
+
+/// Distance of two planes of `count` numbers. Planes a power of two apart would share their places in the caches.
+constexpr int64_t planeStride(int64_t count) { return count + 17 * kLanes; }
+
+LDM_AVX512_INLINE void transpose(__m512* r) {
+  __m512 t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int b = 0; b < 16; b += 4)
+    for (int j = 0; j < 2; ++j) {
+      const __m512d low = _mm512_castps_pd(t[b + j]), high = _mm512_castps_pd(t[b + j + 2]);
+      r[b + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+      r[b + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+  for (int j = 0; j < 4; ++j) {
+    const __m512 a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88), b = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
+    const __m512 c = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd), d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
+    t[j] = _mm512_shuffle_f32x4(a, b, 0x88);
+    t[8 + j] = _mm512_shuffle_f32x4(a, b, 0xdd);
+    t[4 + j] = _mm512_shuffle_f32x4(c, d, 0x88);
+    t[12 + j] = _mm512_shuffle_f32x4(c, d, 0xdd);
+  }
+  for (int i = 0; i < 16; ++i) r[i] = t[i];
+}
+
+/// The 36 values of kLanes filters from their 9 taps.
+LDM_AVX512_INLINE void filterOf(const Lane* taps, Lane* full) {
+  Lane half[Four::kPatch * 3];
+  for (int64_t j = 0; j < 3; ++j) Four::filter(taps + j, half + j, 3, 3);
+  for (int64_t i = 0; i < Four::kPatch; ++i) Four::filter(half + i * 3, full + i * Four::kPatch, 1, 1);
+}
+
+LDM_AVX512_INLINE __m512 loadWide(const float* from) { return _mm512_loadu_ps(from); }
+LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+/// weight[o][c][3][3] of kLanes output channels -> taps[c * 9 + tap], whose lanes are the output channels.
+template <class T>
+LDM_AVX512_INLINE void gatherTaps(const T* weight, int64_t channels, Lane* taps) {
+  for (int64_t e = 0; e < channels * 9; e += kLanes) {
+    __m512 rows[kLanes];
+    for (int64_t o = 0; o < kLanes; ++o) rows[o] = loadWide(weight + o * channels * 9 + e);
+    transpose(rows);
+    for (int64_t k = 0; k < kLanes; ++k) _mm512_storeu_ps(taps[e + k], rows[k]);
+  }
+}
+
+/// The transform of a tile's inputs, kLanes channels of them.
+LDM_AVX512_INLINE void inputOf(const Lane* patch, Lane* full) {
+  Lane half[kPlanes];
+  for (int64_t j = 0; j < Four::kPatch; ++j) Four::input(patch + j, half + j, Four::kPatch, Four::kPatch);
+  for (int64_t i = 0; i < Four::kPatch; ++i) Four::input(half + i * Four::kPatch, full + i * Four::kPatch, 1, 1);
+}
+
+/// The transform of a tile's products.
+LDM_AVX512_INLINE void outputOf(const Lane* product, Lane* full) {
+  Lane half[Four::kTile * Four::kPatch];
+  for (int64_t j = 0; j < Four::kPatch; ++j) Four::output(product + j, half + j, Four::kPatch, Four::kPatch);
+  for (int64_t i = 0; i < Four::kTile; ++i) Four::output(half + i * Four::kPatch, full + i * Four::kTile, 1, 1);
+}
+
+/// Fetches the pixels that the tile to the right has beyond those of the tile at (y0, x0).
+template <class T>
+LDM_AVX512_INLINE void fetchNextTile(const T* x, int64_t channels, const TileGrid& g, int64_t y0, int64_t x0) {
+  for (int64_t i = 0; i < Four::kPatch; ++i)
+    for (int64_t j = Four::kPatch; j < Four::kPatch + Four::kTile; ++j) {
+      const int64_t row = (y0 + i) >> g.shift, column = (x0 + j) >> g.shift;
+      _mm_prefetch(x + (row * (g.width >> g.shift) + column) * channels, _MM_HINT_T0);
+    }
+}
+
+template <class T>
+T* numbers(const at::Tensor& memory) {
+  return static_cast<T*>(memory.mutable_data_ptr());
+}
+/// `count` numbers of the workspace, which counts in floats.
+template <class T>
+at::Tensor scratchOf(int slot, int64_t count) {
+  return workspace(slot, (count * static_cast<int64_t>(sizeof(T)) + 3) / 4);
+}
+
+/// The whole convolution of x, in channels-last layout, with w [O, C, 3, 3].
+/// @param bias fp32 [O]
+///
+/// Format has the types Image (of x, w and the result), Number (what is multiplied) and Product, the number kPair of
+/// channels that lie beside each other in a filter, and, with what scales it needs,
+/// - filters(w, u, stride, step, outs, o, C, taps): kLanes output channels, the o-th on of `outs`, to
+///   u + plane * stride: [c / kPair][step][kLanes][kPair]
+/// - inputs(x, v, stride, C, grid, first, begin, end): tiles [begin, end) to v + plane * stride: [tile - first][C]
+/// - multiply(v, tiles, C, u, m, outs, groups): m[tile][outs] of a plane for `groups` * kLanes output channels; tiles
+/// is
+///   a multiple of kTiles
+/// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O]
+template <class Format>
+at::Tensor convolveByPanels(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias, bool doubled) {
+  using Image = typename Format::Image;
+  using Number = typename Format::Number;
+  using Product = typename Format::Product;
+  constexpr int64_t kPair = Format::kPair, kPanel = kGroups * kLanes;
+  const int64_t batch = x.size(0), in = x.size(1), out = w.size(0), factor = doubled ? 2 : 1;
+  const TileGrid g(x.size(2) * factor, x.size(3) * factor, Four::kTile, doubled);
+  const at::Tensor y =
+      at::empty({batch, out, g.height, g.width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const auto* image = static_cast<const Image*>(x.const_data_ptr());
+  const auto* weight = static_cast<const Image*>(w.const_data_ptr());
+  const auto* offset = bias.const_data_ptr<float>();
+  auto* target = numbers<Image>(y);
+  const int64_t tiles = batch * g.tilesY * g.tilesX;
+  const auto rounded = [](int64_t count) { return (count + kTiles - 1) / kTiles * kTiles; };
+  const int64_t tileBlock = std::min(kHeldTiles, rounded(tiles));
+  // Where one block has all tiles, each filter is used once, and the fewer there are at a time the closer they stay.
+  const int64_t most = tiles > kHeldTiles ? kHeldFilters / (kPlanes * in * kPanel) * kPanel : 0;
+  const int64_t outBlock = std::min(out, std::max(kPanel, most));
+  const int64_t uStride = planeStride(outBlock * in), vStride = planeStride(tileBlock * in),
+                mStride = planeStride(tileBlock * outBlock);
+  const at::Tensor filters = scratchOf<Number>(0, kPlanes * uStride), inputs = scratchOf<Number>(1, kPlanes * vStride),
+                   products = scratchOf<Product>(2, kPlanes * mStride);
+  auto *u = numbers<Number>(filters), *v = numbers<Number>(inputs);
+  auto* m = numbers<Product>(products);
+  Format format(tileBlock, outBlock);
+
+  for (int64_t firstOut = 0; firstOut < out; firstOut += outBlock) {
+    const int64_t outs = std::min(outBlock, out - firstOut), groups = outs / kLanes;
+    at::parallel_for(0, groups, 1, [&](int64_t begin, int64_t end) {
+      std::vector<float> taps(static_cast<size_t>(in * 9 * kLanes));
+      for (int64_t group = begin; group < end; ++group) {
+        const int64_t panel = group / kGroups * kGroups, width = std::min(kGroups, groups - panel);
+        format.filters(weight + (firstOut + group * kLanes) * in * 9,
+                       u + panel * kLanes * in + (group - panel) * kPair * kLanes, uStride, width, outs, group * kLanes,
+                       in, reinterpret_cast<Lane*>(taps.data()));
+      }
+    });
+    for (int64_t first = 0; first < tiles; first += tileBlock) {
+      const int64_t count = std::min(tileBlock, tiles - first);
+      if (firstOut == 0 || tileBlock < tiles)
+        at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
+          format.inputs(image, v, vStride, in, g, first, begin, end);
+        });
+      const int64_t panels = (groups + kGroups - 1) / kGroups;
+      at::parallel_for(0, kPlanes * panels, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t p = i / panels, group = i % panels * kGroups, o = group * kLanes;
+          Format::multiply(v + p * vStride, rounded(count), in, u + p * uStride + o * in, m + p * mStride + o, outs,
+                           std::min(kGroups, groups - group));
+        }
+      });
+      at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
+        format.outputs(m, mStride, outs, offset + firstOut, target + firstOut, out, g, first, begin, end);
+      });
+    }
+  }
+  return y;
+}
+
+}  // namespace
+
+}  // namespace ldm
+
+#endif
