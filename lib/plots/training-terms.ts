@@ -14,6 +14,8 @@ interface Group {
   title: string;
   yLabel: string;
   logarithmic?: boolean;
+  /** Left out while nothing moves: the discriminator is off, or has not begun. */
+  moving?: boolean;
   terms: readonly string[];
 }
 
@@ -34,16 +36,19 @@ const GROUPS: readonly Group[] = [
   {
     title: 'Adaptive weight of the adversarial part (which counts from disc_start on)',
     yLabel: 'd_weight',
+    moving: true,
     terms: ['d_weight'],
   },
   {
     title: 'Discriminator: disc_loss (hinge: 1 means that it cannot tell)',
     yLabel: 'disc_loss',
+    moving: true,
     terms: ['disc_loss'],
   },
   {
     title: 'Answers of the discriminator',
     yLabel: 'logits',
+    moving: true,
     terms: ['logits_real', 'logits_fake'],
   },
   {
@@ -87,6 +92,8 @@ export function metricCurve(folder: string, metric: string): Points {
   return curve(readMetrics(folder), metric);
 }
 
+const isFlat = (points: Points): boolean => points.length > 1 && points.every(([, y]) => y === points[0][1]);
+
 /**
  * The loss terms of a training over its steps.
  * @param folder log folder
@@ -94,12 +101,12 @@ export function metricCurve(folder: string, metric: string): Points {
  */
 export function trainingPanels(folder: string): Panel[] {
   const entries = readMetrics(folder);
-  const panels = GROUPS.map(({ terms, ...group }) => ({
+  const panels = GROUPS.map(({ terms, moving, ...group }) => ({
     ...group,
     xLabel: 'optimizer step',
     series: terms
       .map((term) => ({ name: `train/${term}`, points: curve(entries, `train/${term}`) }))
-      .filter(({ points }) => points.length > 0),
+      .filter(({ points }) => points.length > 0 && !(moving && isFlat(points))),
   })).filter(({ series }) => series.length > 0);
   if (panels.length === 0) {
     const found = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].slice(0, 8).join(', ');

@@ -44,7 +44,10 @@ export function describeModel(model: Module, config: Config, trainedClasses: rea
   const size = imageSizeOf(config.get('model') as never);
   return {
     kind: model instanceof ImageAutoencoder ? 'autoencoder' : 'other',
-    note: model instanceof ImageAutoencoder ? null : 'This is no model that makes pictures.',
+    note:
+      model instanceof ImageAutoencoder
+        ? 'It is an autoencoder: diffusion models draw in its latents.'
+        : 'This is no model that makes pictures.',
     size: { width: size, height: size },
     multiple: autoencoderMultiple(config),
     fixedSize: false,

@@ -37,6 +37,22 @@ test('the schedules keep what their definitions say', async () => {
   expect(end('cosine')).toBeCloseTo(0.999, 6);
 });
 
+test('what a discriminator that is off logs is left out', () => {
+  const entry = (step: number, weight: number) => ({
+    step,
+    'train/rec_loss': 1 / (step + 1),
+    'train/disc_loss': 0,
+    'train/logits_real': 0,
+    'train/d_weight': weight,
+  });
+  const write = (weights: number[]) =>
+    writeFiles(folder(), { 'metrics.jsonl': weights.map((w, step) => JSON.stringify(entry(step, w))).join('\n') });
+  write([0, 0, 0]);
+  expect(trainingPanels(folder()).map(({ yLabel }) => yLabel)).toEqual(['rec_loss']);
+  write([0, 0, 0.5]);
+  expect(trainingPanels(folder()).map(({ yLabel }) => yLabel)).toEqual(['rec_loss', 'd_weight']);
+});
+
 test('loss terms come from the metrics of a log folder; an unfit folder is named', () => {
   const lines = [0, 1, 2].map((step) =>
     JSON.stringify({ step, 'train/rec_loss': 1 / (step + 1), 'train/d_weight': step }),

@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { readText } from '../../lib/pictures/read-png-text';
 import { ROOT } from '../helpers/child';
 import { TestServer } from './client';
-import { writeTinyModels } from './tiny-models';
+import { writeFamilies, writeTinyModels } from './tiny-models';
 
 let folder: string;
 let picture: string;
@@ -25,6 +25,7 @@ beforeAll(async () => {
   picture = path.join(folder, 'picture.png');
   await sharp({ create: { width: 64, height: 64, channels: 3, background: '#2277cc' } }).toFile(picture);
   await writeTinyModels(models(), ['text', 'class', 'vae']);
+  await writeFamilies(models(), ['inpaint', 'sr', 'seg', 'layout']);
   // Fails with what to do where there is no browser.
   const executablePath = execFileSync(process.execPath, ['scripts/chromium.mjs'], {
     cwd: ROOT,
@@ -163,6 +164,31 @@ test('reconstruct: figures, difference, latent channels', async () => {
   // The form of an autoencoder says what it cannot do.
   await page.goto(`${server.url}#/generate`);
   await page.getByText('Not with this model').waitFor();
+});
+
+test('models for inpainting and super-resolution have their form; others say which command draws with them', async () => {
+  const page = await open('', { model: 'sr/model.ckpt' });
+  await page.getByText('cannot draw pictures without one to begin with').waitFor();
+  await page.getByRole('link', { name: 'Enlarge a picture with it' }).click();
+  await page.locator('input[type=file]').setInputFiles(picture);
+  await page.getByText('This model enlarges small pictures four times.').waitFor();
+  await page.locator('summary').click();
+  await fill(page, { Steps: '2' });
+  await button(page, 'Enlarge').click();
+  const enlarged = page.locator('.stage .finished img');
+  await enlarged.waitFor();
+  const bytes = await server.bytes((await enlarged.getAttribute('src'))!);
+  expect(await sharp(bytes).metadata()).toMatchObject({ width: 256, height: 256 });
+
+  await page.getByLabel('Model', { exact: true }).selectOption('inpaint/model.ckpt');
+  await page.getByText('This model fills in what fits to the rest of the picture.').waitFor();
+  for (const [model, command] of [
+    ['seg', 'ldm semantic'],
+    ['layout', 'ldm layout2img'],
+  ]) {
+    await page.getByLabel('Model', { exact: true }).selectOption(`${model}/model.ckpt`);
+    await page.locator('code', { hasText: command }).waitFor();
+  }
 });
 
 test('settings and pictures survive a reload; a link brings the settings to somebody else', async () => {

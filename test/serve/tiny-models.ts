@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeCheckpoint } from '../../lib/checkpoint';
-import { toYaml } from '../../lib/config';
+import { loadConfig, toYaml } from '../../lib/config';
 import { instantiateFromConfig } from '../../lib/models';
 import { DDPM } from '../../lib/models/ddpm';
 import { Generator } from '../../lib/random';
@@ -107,4 +107,17 @@ export async function writeTinyModels(
     ids[name] = place.checkpoint;
   }
   return ids;
+}
+
+const FAMILIES = path.join(__dirname, '../cli/pictures');
+
+/** Models of other families (folders of test/cli/pictures), as `FAMILY/config.yaml` and `FAMILY/model.ckpt` below a folder. */
+export async function writeFamilies(folder: string, families: readonly string[]): Promise<void> {
+  for (const family of families) {
+    fs.cpSync(path.join(FAMILIES, family, 'config.yaml'), path.join(folder, family, 'config.yaml'));
+    using random = new Generator(5);
+    const config = loadConfig(path.join(FAMILIES, family, 'config.yaml'));
+    using model = await instantiateFromConfig(config.get('model') as never, { random });
+    await writeCheckpoint(path.join(folder, family, 'model.ckpt'), { state_dict: await model.stateDict() });
+  }
 }

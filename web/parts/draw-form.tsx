@@ -46,8 +46,15 @@ export function Condition({ info, server, settings, onChange }: DrawFormProps) {
       />
     );
   }
-  return <p class="hint">This model draws without being told what: each seed is another picture.</p>;
+  return <p class="hint">{WITHOUT_WORDS[info.kind] ?? WITHOUT_WORDS.unconditional} Each seed is another picture.</p>;
 }
+
+/** What models do that take neither a text nor a class. */
+const WITHOUT_WORDS: Readonly<Record<string, string>> = {
+  unconditional: 'This model draws without being told what.',
+  inpainting: 'This model fills in what fits to the rest of the picture.',
+  'super-resolution': 'This model enlarges small pictures four times.',
+};
 
 /** How it is drawn. */
 export function DrawOptions(props: DrawFormProps) {
