@@ -27,6 +27,14 @@ double largestFinite(at::ScalarType type) {
 
 namespace {
 
+/// Whether attentionWithGradient() is the fastest way: where heads are small, what their single products cost besides
+/// outweighs what they save.
+bool blocksSuit(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  constexpr int64_t kFewestScores = int64_t{1} << 16;
+  const int64_t scores = q.size(2) * k.size(2);
+  return scores >= kFewestScores && q.size(0) * q.size(1) * scores >= kFewElements && fastTraining({q, k, v});
+}
+
 /// Weights that are small enough to be held for the backward pass: 64 MiB in fp32.
 constexpr int64_t kHeldWeights = int64_t{1} << 24;
 
@@ -48,8 +56,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const FastScope fast({q, k, v});
     if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
-    if (fastTraining({q, k, v}) && q.size(0) * q.size(1) * q.size(2) * k.size(2) >= kFewElements)
-      return attentionWithGradient(q, k, v, scale);
+    if (blocksSuit(q, k, v)) return attentionWithGradient(q, k, v, scale);
   }
   if (!keyMask.defined() && !plainFormula(q, k, v))
     return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
