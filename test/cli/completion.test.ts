@@ -44,6 +44,27 @@ describe('bash', () => {
   });
 });
 
+// Where fish is, it is asked what it would offer.
+test('fish completes commands, options, their values and files', async () => {
+  const { file } = await script('fish');
+  const offered = (line: string) => {
+    const { error, stdout } = spawnSync('fish', ['-c', `source '${file}'; complete -C '${line}'`], {
+      encoding: 'utf8',
+    });
+    if (error) return undefined;
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => text.split('\t')[0]);
+  };
+  if (offered('ldm ') === undefined) return;
+  expect(offered('ldm eva')).toEqual(['evaluate']);
+  expect(offered('ldm evaluate --fid-')).toEqual(['--fid-protocol']);
+  expect(offered('ldm evaluate --fid-protocol ')).toEqual(['pytorch-fid', 'torch-fidelity']);
+  expect(offered('ldm download ')).toEqual(['clip', 'inception', 'lpips']);
+  expect(offered('ldm evaluate READ')).toEqual(['README.md']);
+});
+
 // Where these shells are, they read their scripts.
 test.each(['zsh', 'fish'])('%s: every command with its explanation', async (shell) => {
   const { file, text } = await script(shell);
