@@ -59,7 +59,8 @@ export function summaryLines(about: {
   const speeds = `${formatDuration(seconds)}, ${speed.toPrecision(3)} images/s, at most ${formatBytes(memory)} of memory`;
   const losses = Object.entries(metrics)
     .map(([name, value]) => ({ name, value, place: SHOWN.findIndex((end) => name.endsWith(`/${end}`)) }))
-    .filter(({ place }) => place >= 0)
+    // A discriminator that is off has a loss of exactly 0, which would look like a perfect one.
+    .filter(({ name, value, place }) => place >= 0 && !(value === 0 && name.endsWith('/disc_loss')))
     .sort((a, b) => a.place - b.place);
   const lines = [`${result.globalStep} steps, epoch ${result.epoch}: ${speeds}`];
   if (losses.length > 0) lines.push(losses.map(({ name, value }) => `${name} ${value.toPrecision(4)}`).join(', '));

@@ -91,7 +91,7 @@ function describe(
     `diffusion model  ${formatCount(parameters.diffusion)} parameters, batches of ${d.batch}, ${d.steps} steps: ${diffusion}`,
     `for editors      ${schema}`,
     '',
-    'Read the comments in both, then:',
+    'Read the comments in both, then (ldm train says how long it will take; Ctrl-C saves, and what is saved can be drawn with):',
     ...next.map((line) => `  ${line}`),
   ].join('\n');
 }
