@@ -3,9 +3,11 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <iterator>
@@ -32,16 +34,21 @@ bool isSet(const char* name, std::string_view value) {
   return text && text == value;
 }
 
+bool limited(decltype(RLIMIT_AS) resource) {
+  struct rlimit limit {};
+  return ::getrlimit(resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 /// A range of addresses, reserved once and used from its beginning, cut into blocks without gaps up to `top_`.
 class Blocks {
  public:
   Blocks() {
-    const size_t physical =
-        static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    // Reserved addresses count where they are limited: then every block comes from the C library.
+    if (limited(RLIMIT_AS) || limited(RLIMIT_DATA)) return;
     // Addresses cost nothing until they are used. Twice the memory leaves room for fragmentation.
-    const size_t size = roundedUp(2 * physical, kHugePage) + kHugePage;
+    const size_t size = roundedUp(2 * physical_, kHugePage) + kHugePage;
     void* range = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (range == MAP_FAILED) return;  // limited address space: every block comes from the C library
+    if (range == MAP_FAILED) return;
     const size_t start = reinterpret_cast<size_t>(range), first = roundedUp(start, kHugePage);
     begin_ = top_ = static_cast<char*>(range) + (first - start);
     end_ = static_cast<char*>(range) + size;
@@ -50,6 +57,8 @@ class Blocks {
 
   /// Memory for `bytes`, or null where there is no room.
   void* take(size_t bytes) {
+    // The reserved range is never refused, so what can never be resident has to be: the C library throws.
+    if (bytes > physical_) return nullptr;
     const size_t size = roundedUp(bytes, kGrain);
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto fit = free_.lower_bound({size, nullptr});
@@ -57,8 +66,7 @@ class Blocks {
     if (!place) return nullptr;
     Block& block = blocks_.at(place);
     free_.erase({block.size, place});
-    const bool fresh = !block.resident;
-    if (!fresh) kept_ -= block.size;
+    if (block.resident) kept_ -= block.size;
     if (block.size > size) {
       addFree(place + size, {block.size - size, true, block.resident});
       block.size = size;
@@ -67,7 +75,7 @@ class Blocks {
     block.resident = true;
     used_ += size;
     most_ = std::max(most_, used_);
-    if (fresh) shrink(most_ + most_ / 16 + kSlack);
+    shrink(most_ + most_ / 16 + kSlack);
     return place;
   }
 
@@ -116,7 +124,6 @@ class Blocks {
     if (joins) missing -= last->second.size;
     if (missing > static_cast<size_t>(end_ - top_)) return nullptr;
     char* place = top_;
-    // Where a resident rest becomes the beginning of a larger block, all of it counts as new.
     if (joins) {
       place = last->first;
       removeFree(last);
@@ -149,6 +156,8 @@ class Blocks {
     }
   }
 
+  const size_t physical_ =
+      static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   char *begin_ = nullptr, *top_ = nullptr, *end_ = nullptr;
   std::mutex mutex_;
   std::map<char*, Block> blocks_;            ///< all of them by place
@@ -178,15 +187,21 @@ class BlockAllocator final : public c10::Allocator {
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 };
 
+std::atomic<bool> installed = false;
+
 }  // namespace
 
 void installBlockAllocator() {
   static std::once_flag once;
   std::call_once(once, [] {
-    if (!isSet("LDM_KEEP_MEMORY", "0")) c10::SetCPUAllocator(new BlockAllocator);
+    if (isSet("LDM_KEEP_MEMORY", "0")) return;
+    c10::SetCPUAllocator(new BlockAllocator);
+    installed = true;
   });
 }
 
-void releaseFreeBlocks() { blocks().releaseAll(); }
+void releaseFreeBlocks() {
+  if (installed) blocks().releaseAll();
+}
 
 }  // namespace ldm

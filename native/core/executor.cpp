@@ -142,6 +142,8 @@ void Executor::loop() {
         queue_.pop_front();
         running_ = job;
       } else if (stop_ && garbage.empty()) {
+        lock.unlock();
+        releaseFreeBlocks();
         return;
       }
     }

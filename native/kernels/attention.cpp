@@ -52,7 +52,10 @@ bool plainFormula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                      const at::Tensor& keyMask) {
-  if (!keyMask.defined()) {
+  // A context of one sample for several is libtorch's to broadcast, and what does not fit its to refuse.
+  const bool alike = q.size(0) == k.size(0) && q.size(1) == k.size(1) && q.size(3) == k.size(3) &&
+                     k.size(0) == v.size(0) && k.size(1) == v.size(1) && k.size(2) == v.size(2);
+  if (!keyMask.defined() && alike) {
     const FastScope fast({q, k, v});
     if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);

@@ -155,8 +155,9 @@ LDM_SIMD void scaleSpan(const float* x, float* y, float scale, float offset, boo
 /// of the group to `statistics` unless that is null.
 void groupCoefficients(double total, double squares, double count, double shift, double eps, const float* weight,
                        const float* bias, float* scale, float* offset, int64_t channels, double* statistics) {
-  const double mean = total / count, variance = std::max(0.0, squares / count - mean * mean);
-  const double inverse = 1 / std::sqrt(variance + eps);
+  const double mean = total / count, variance = squares / count - mean * mean;
+  // not std::max, which would make a 0 of what is not a number
+  const double inverse = 1 / std::sqrt((variance < 0 ? 0 : variance) + eps);
   if (statistics) {
     statistics[0] = mean + shift;
     statistics[1] = inverse;

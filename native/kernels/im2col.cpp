@@ -74,7 +74,9 @@ at::Tensor patchesOf(const at::Tensor& x, const at::Tensor& weight, int64_t stri
 
 bool im2colSuits(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding) {
   const Patches p(x, weight, stride, padding);
-  return p.channels >= 64 && p.rows > 0 && p.columns > 0 && p.pixels() <= kFewPixels;
+  // An image smaller than the kernel is libtorch's to refuse.
+  const bool fits = p.height + 2 * padding >= p.kernelY && p.width + 2 * padding >= p.kernelX;
+  return p.channels >= 64 && fits && p.pixels() <= kFewPixels;
 }
 
 at::Tensor im2colConv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
