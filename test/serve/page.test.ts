@@ -76,6 +76,8 @@ test('generate: previews, progress, gallery, a PNG that brings its settings back
   await page.getByText(/^Step \d+ of 20/).waitFor();
   await page.locator('.stage img.preview').first().waitFor();
   await page.locator('.stage .finished img').nth(1).waitFor();
+  // The gallery stores a picture before it shows it.
+  await page.locator('.gallery .thumb').nth(1).waitFor();
   expect(await page.locator('.gallery .thumb').count()).toBe(2);
 
   await page.locator('.gallery .thumb').nth(1).click();
@@ -221,7 +223,7 @@ test('two tabs at once: both are served', async () => {
   await fill(first, { Prompt: 'first', Steps: '150', Pictures: '2' });
   await fill(second, { Prompt: 'second', Steps: '2', Pictures: '1' });
   await button(first, /^Draw/).click();
-  await first.getByText(/^Step/).waitFor();
+  await first.getByText(/^Step \d/).waitFor();
   await button(second, /^Draw/).click();
   await second.getByText('Waiting: you are next').waitFor();
   await Promise.all([
@@ -234,7 +236,7 @@ test('a server that is started anew: the page says so and goes on', async () => 
   const page = await open('', { quietly: true });
   await fill(page, { Prompt: 'x', Steps: '250', Pictures: '8' });
   await button(page, /^Draw/).click();
-  await page.getByText(/^Step/).waitFor();
+  await page.getByText(/^Step \d/).waitFor();
   const { port } = server.running;
   await server.close();
   await page.getByRole('alert').or(page.getByText('Cancelled.')).first().waitFor();
@@ -272,7 +274,8 @@ test('a token is asked for once', async () => {
     await page.goto(guarded.url);
     await page.getByLabel('Token').fill('sesame');
     await button(page, 'Enter').click();
-    await page.locator('form.panel textarea').or(page.locator('form.panel select')).first().waitFor();
+    await page.getByLabel('Model', { exact: true }).selectOption('text/model.ckpt');
+    await page.locator('form.panel textarea').first().waitFor();
     await page.reload();
     await page.locator('form.panel').waitFor();
     expect(await page.getByLabel('Token').count()).toBe(0);
