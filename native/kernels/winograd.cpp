@@ -66,8 +66,8 @@ LDM_INLINE void inputs(const T* x, T* v, int64_t channels, const TileGrid& g, in
                        int64_t begin, int64_t end) {
   const int64_t plane = planeStride(block, channels);
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * F::kTile - 1, x0 = inside % g.tilesX * F::kTile - 1;
+    const auto [image, top, left] = g.place(t);
+    const int64_t y0 = top - 1, x0 = left - 1;
     const T* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       Lane patch[F::kPlanes], half[F::kPlanes], full[F::kPlanes];
@@ -94,8 +94,7 @@ template <class F, class T = typename F::Number>
 LDM_INLINE void outputs(const T* const* m, int64_t outs, const float* bias, T* y, int64_t channels, const TileGrid& g,
                         int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * F::kTile, x0 = inside % g.tilesX * F::kTile;
+    const auto [image, y0, x0] = g.place(t);
     T* target = y + image * g.height * g.width * channels;
     for (int64_t c = 0; c < outs; c += kLanes) {
       Lane product[F::kPlanes], half[F::kTile * F::kPatch], full[F::kTile * F::kTile];

@@ -78,8 +78,8 @@ LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t strid
 LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, float* inverse, int64_t channels,
                               const TileGrid& g, int64_t first, int64_t begin, int64_t end, float* scratch) {
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * Four::kTile - 1, x0 = inside % g.tilesX * Four::kTile - 1;
+    const auto [image, top, left] = g.place(t);
+    const int64_t y0 = top - 1, x0 = left - 1;
     const Bf16Bits* source = x + image * g.sourcePixels() * channels;
     Lane squares[kPlanes] = {};
     for (int64_t c = 0; c < channels; c += kLanes) {
@@ -158,8 +158,7 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
                                const float* bias, Bf16Bits* y, int64_t channels, const TileGrid& g, int64_t first,
                                int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * Four::kTile, x0 = inside % g.tilesX * Four::kTile;
+    const auto [image, y0, x0] = g.place(t);
     const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
     Bf16Bits* target = y + ((image * g.height + y0) * g.width + x0) * channels;
     for (int64_t c = 0; c < outs; c += kLanes) {

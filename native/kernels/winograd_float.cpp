@@ -21,8 +21,8 @@ LDM_AVX512 void transformFilters(const float* weight, float* u, int64_t stride, 
 LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_t channels, const TileGrid& g,
                                 int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * Four::kTile - 1, x0 = inside % g.tilesX * Four::kTile - 1;
+    const auto [image, top, left] = g.place(t);
+    const int64_t y0 = top - 1, x0 = left - 1;
     const float* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       fetchNextTile(source + c, channels, g, y0, x0);
@@ -61,8 +61,7 @@ LDM_AVX512 void multiplyRows(const float* v, int64_t tiles, int64_t channels, co
 LDM_AVX512 void transformOutputs(const float* m, int64_t stride, int64_t outs, const float* bias, float* y,
                                  int64_t channels, const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
-    const int64_t image = t / (g.tilesY * g.tilesX), inside = t % (g.tilesY * g.tilesX);
-    const int64_t y0 = inside / g.tilesX * Four::kTile, x0 = inside % g.tilesX * Four::kTile;
+    const auto [image, y0, x0] = g.place(t);
     const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
     float* target = y + ((image * g.height + y0) * g.width + x0) * channels;
     for (int64_t c = 0; c < outs; c += kLanes) {

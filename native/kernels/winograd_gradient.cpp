@@ -107,9 +107,8 @@ LDM_INLINE void transformTiles(const float* x, int64_t channelStride, float* out
           for (int64_t p = 0; p < kPlanes; ++p) std::memset(squares[p][k], 0, sizeof(Lane));
           continue;
         }
-        const int64_t image = (block.first + t) / (g.tilesY * g.tilesX),
-                      inside = (block.first + t) % (g.tilesY * g.tilesX);
-        const int64_t y0 = inside / g.tilesX * kTile - kBefore, x0 = inside % g.tilesX * kTile - kBefore;
+        const auto [image, top, left] = g.place(block.first + t);
+        const int64_t y0 = top - kBefore, x0 = left - kBefore;
         Lane patch[kSide * kSide], half[kPatch * kSide], full[kPlanes];
         gather<kSide>(x + image * g.height * g.width * channelStride + c, patch, channelStride, g, y0, x0);
         for (int64_t j = 0; j < kSide; ++j)

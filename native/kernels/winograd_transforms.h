@@ -153,10 +153,20 @@ struct TileGrid {
         width(width),
         tilesY((height + tile - 1) / tile),
         tilesX((width + tile - 1) / tile),
+        tile(tile),
         shift(doubled ? 1 : 0) {}
-  int64_t height, width, tilesY, tilesX;
+  int64_t height, width, tilesY, tilesX, tile;
   int64_t shift;  ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
   int64_t sourcePixels() const { return (height >> shift) * (width >> shift); }
+
+  /// An image of the batch, and the first row and column of a tile of its result.
+  struct Place {
+    int64_t image, y, x;
+  };
+  LDM_INLINE Place place(int64_t t) const {
+    const int64_t inside = t % (tilesY * tilesX);
+    return {t / (tilesY * tilesX), inside / tilesX * tile, inside % tilesX * tile};
+  }
 };
 
 /// kSide x kSide values of an image x[H][W][stride] from (y0, x0) on, kLanes channels of each; zeros outside of the
