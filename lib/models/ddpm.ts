@@ -52,6 +52,12 @@ export interface TrainBatchArgs {
   step: boolean;
   /** Micro-batches of one step: the loss is divided by it. */
   accumulate: number;
+  /**
+   * On the CPU, without accumulation: step each parameter within the backward pass, as soon as its own gradient is there, and free
+   * that. The numbers are the same bit by bit, in less memory. But where a gradient is not finite (with `log`: ERR_NAN, and it
+   * reaches no weight) or anything else ends the pass, some parameters have been stepped and others not. Default false.
+   */
+  stepInBackward?: boolean;
 }
 
 export interface DDPMLogImagesOptions extends CallOptions {

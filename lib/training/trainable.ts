@@ -37,6 +37,13 @@ export interface TrainBatchArgs {
    * own with the weights just stepped. Another training than the reference's, 1.3 times as fast. Default false.
    */
   reuseReconstructions?: boolean;
+  /**
+   * On the CPU, without accumulation, clipping and loss scaling: step each parameter within the backward pass, as soon as its own
+   * gradient is there, and free that. The numbers are the same bit by bit, in less memory. But where a gradient is not finite
+   * (with `log`: ERR_NAN, and it reaches no weight) or anything else ends the pass, some parameters have been stepped and others
+   * not: see {@link Trainable.unfinishedStep}. Default false.
+   */
+  stepInBackward?: boolean;
 }
 
 /** A model with a method that makes pictures, as the reference's `log_images`. */
@@ -120,6 +127,14 @@ export class Trainable {
   /** State of float16's loss scaling in the form of torch's GradScaler; null where losses were never scaled. */
   async scalerState(): Promise<Record<string, number> | null> {
     return (await this.model.call('stepperState')).scaler;
+  }
+
+  /**
+   * Whether the last {@link trainBatch} failed in the middle of an optimizer's step: how many of its parameters were stepped. Null
+   * where all or none were.
+   */
+  async unfinishedStep(): Promise<{ stepped: number; of: number } | null> {
+    return (await this.model.call('stepperState')).unfinished;
   }
 
   async loadScalerState(scaler: Readonly<Record<string, number>>): Promise<void> {

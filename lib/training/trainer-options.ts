@@ -67,8 +67,8 @@ export interface TrainerOptions {
   /** Autocast; 'fp16' with loss scaling. Default 'fp32'. */
   precision?: CallOptions['precision'];
   /**
-   * What to do when a loss is not finite: 'error' (default) stops before its optimizer steps, 'skip' leaves that out and
-   * goes on. Of a GAN the first optimizer may have stepped when the second one's loss is found out.
+   * What to do when a loss or a gradient is not finite: 'error' (default) stops before its optimizer steps (but see `wholeSteps`),
+   * 'skip' leaves that out and goes on. Of a GAN the first optimizer may have stepped when the second one's loss is found out.
    */
   onNan?: 'error' | 'skip';
   /**
@@ -78,6 +78,14 @@ export interface TrainerOptions {
   exactLogs?: boolean;
   /** See {@link TrainBatchArgs.reuseReconstructions}. Default false. */
   reuseReconstructions?: boolean;
+  /**
+   * Have all gradients before any weight is stepped. By default, on the CPU, each weight is stepped as soon as its own gradient is
+   * there, which saves the memory of the gradients; the numbers are the same. It makes a difference where a step fails in its
+   * middle, by a gradient that is not finite: then some weights have been stepped, and the checkpoint of the failure is not
+   * `last.ckpt` but `unfinished-step.ckpt`. Steps are always whole with `onNan: 'skip'`, accumulation, clipping, loss scaling and
+   * on CUDA. Default false.
+   */
+  wholeSteps?: boolean;
   /** Leave a checkpoint at the end, and when training fails. Default true. */
   saveLast?: boolean;
   callbacks?: readonly Callback[];
@@ -128,6 +136,7 @@ const DEFAULTS = {
   onNan: 'error',
   exactLogs: false,
   reuseReconstructions: false,
+  wholeSteps: false,
   saveLast: true,
   callbacks: [],
 } as const;

@@ -222,8 +222,10 @@ export class Trainer {
     const { globalStep, batchIdx } = this.#state;
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
     const { accumulateGradBatches: accumulate, gradientClipping: clip, precision, onNan } = this.#options;
-    const { exactLogs, reuseReconstructions } = this.#options;
-    const shortcuts = { skipIdle: !exactLogs, reuseReconstructions };
+    const { exactLogs, reuseReconstructions, wholeSteps } = this.#options;
+    // A step that is to be left out must not have begun.
+    const stepInBackward = !wholeSteps && onNan === 'error';
+    const shortcuts = { skipIdle: !exactLogs, reuseReconstructions, stepInBackward };
     try {
       return await this.#trainable.trainBatch(
         { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate, clip, ...shortcuts },
@@ -448,11 +450,25 @@ export class Trainer {
     const aborted = LdmError.is(error) && error.code === 'ERR_ABORTED';
     if (aborted || this.#state.globalStep === this.#firstStep) return;
     try {
-      await this.#saveLast();
-      this.#view.info(`Saved ${this.#lastCheckpoint}`);
+      const unfinished = await this.#trainable.unfinishedStep();
+      if (unfinished) await this.#saveUnfinished(unfinished);
+      else {
+        await this.#saveLast();
+        this.#view.info(`Saved ${this.#lastCheckpoint}`);
+      }
     } catch {
       // the first error tells more
     }
+  }
+
+  /** Weights of which some are a step ahead must not take the place of a whole state. */
+  async #saveUnfinished({ stepped, of }: { stepped: number; of: number }): Promise<void> {
+    if (!this.#options.saveLast) return;
+    const file = path.join(path.dirname(this.#lastCheckpoint), 'unfinished-step.ckpt');
+    await this.#view.saveCheckpoint(file);
+    this.#view.info(
+      `Saved ${file}: ${stepped} of ${of} parameters had been stepped already when step ${this.#state.globalStep} failed (--whole-steps prevents that).`,
+    );
   }
 
   async #resume(file: string): Promise<void> {

@@ -79,9 +79,10 @@ export interface TrainingRunOptions {
   schedule?: LearningRateSchedule;
   /** What to do when something is not finite; default 'error'. */
   onNan?: 'error' | 'skip';
-  /** As in TrainerOptions; both false by default. */
+  /** As in TrainerOptions; all false by default. */
   exactLogs?: boolean;
   reuseReconstructions?: boolean;
+  wholeSteps?: boolean;
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
   vgg?: string;
   /** What to do about an image that cannot be read; default 'skip'. */
@@ -192,6 +193,7 @@ export class TrainingRun {
         onNan: options.onNan,
         exactLogs: options.exactLogs,
         reuseReconstructions: options.reuseReconstructions,
+        wholeSteps: options.wholeSteps,
         onProgress: options.onProgress,
         onInfo: options.onInfo,
       });

@@ -3,8 +3,12 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "context.h"
 
@@ -19,6 +23,30 @@ void backward(const at::Tensor& loss, const at::Tensor& gradient, bool retainGra
   std::vector<at::Tensor> grads;
   if (gradient.defined()) grads.push_back(gradient);
   torch::autograd::backward({loss}, grads, retainGraph);
+}
+
+namespace {
+
+class LeafHook : public torch::autograd::PostAccumulateGradHook {
+ public:
+  LeafHook(std::function<void(size_t)> f, size_t index) : f_(std::move(f)), index_(index) {}
+  void operator()(const at::Tensor&) override { f_(index_); }
+
+ private:
+  std::function<void(size_t)> f_;
+  size_t index_;
+};
+
+}  // namespace
+
+GradientHooks::GradientHooks(std::vector<at::Tensor> leaves, const std::function<void(size_t)>& f)
+    : leaves_(std::move(leaves)) {
+  for (size_t i = 0; i < leaves_.size(); ++i)
+    torch::autograd::impl::set_post_acc_grad_hooks(leaves_[i], std::make_unique<LeafHook>(f, i));
+}
+
+GradientHooks::~GradientHooks() {
+  for (const at::Tensor& leaf : leaves_) torch::autograd::impl::set_post_acc_grad_hooks(leaf, nullptr);
 }
 
 namespace {

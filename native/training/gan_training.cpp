@@ -77,7 +77,7 @@ Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn
     LossResult result = turn(static_cast<int64_t>(i));
     if (stale_[i]) optimizer.zeroGrad();
     if (result.loss.defined())
-      stepper_.backward(result.loss, "The loss of optimizer " + std::to_string(i), args);
+      stepper_.backward(result.loss, "The loss of optimizer " + std::to_string(i), args, optimizer, model);
     else
       addZeroGradients(optimizer);
     stale_[i] = stepper_.step(optimizer, model, args);

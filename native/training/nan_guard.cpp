@@ -14,8 +14,10 @@ at::Tensor total(const at::Tensor& value) { return value.detach().sum(at::kDoubl
 
 }  // namespace
 
+bool isFinite(const at::Tensor& value) { return total(value).isfinite().item<bool>(); }
+
 void checkFinite(const at::Tensor& value, const std::string& what) {
-  if (!total(value).isfinite().item<bool>()) throw LdmError("ERR_NAN", what + " is not finite");
+  if (!isFinite(value)) throw LdmError("ERR_NAN", what + " is not finite");
 }
 
 void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>& parameters) {

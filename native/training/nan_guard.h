@@ -10,6 +10,9 @@
 
 namespace ldm {
 
+/// Whether every element is.
+bool isFinite(const at::Tensor& value);
+
 /// Throws LdmError(ERR_NAN) that names `what` when an element is NaN or infinite. Call it on a loss before `backward`.
 void checkFinite(const at::Tensor& value, const std::string& what);
 

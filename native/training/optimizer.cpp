@@ -69,10 +69,13 @@ Optimizer::Optimizer(std::vector<at::Tensor> parameters, const AdamOptions& opti
 Optimizer::Optimizer(const Value& params, bool decoupled)
     : Optimizer(params.tensors("params"), optionsFrom(params), decoupled) {}
 
-void Optimizer::step() {
+void Optimizer::step() { step(0, parameters_.size()); }
+void Optimizer::step(size_t index) { step(index, index + 1); }
+
+void Optimizer::step(size_t first, size_t last) {
   at::NoGradGuard noGrad;
   std::vector<at::Tensor> params, grads, expAvgs, expAvgSqs, steps;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
+  for (size_t i = first; i < last; ++i) {
     const auto& parameter = parameters_[i];
     if (!parameter.grad().defined()) continue;
     auto& m = moments_[i];

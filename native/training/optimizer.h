@@ -40,6 +40,8 @@ class Optimizer : public Object {
 
   /// One update of every parameter that has a gradient.
   void step();
+  /// That of one parameter, by its place in `parameters`.
+  void step(size_t index);
   /// Drops the gradients (they become undefined, not zero).
   void zeroGrad();
   void setLearningRate(double lr) { options_.lr = lr; }
@@ -55,6 +57,7 @@ class Optimizer : public Object {
   struct Moments {
     at::Tensor step, expAvg, expAvgSq;  ///< undefined until the first gradient
   };
+  void step(size_t first, size_t last);
 
   std::vector<at::Tensor> parameters_;
   std::vector<Moments> moments_;

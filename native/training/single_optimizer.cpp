@@ -21,7 +21,7 @@ void SingleOptimizer::begin() {
 
 void SingleOptimizer::finish(const at::Tensor& loss, const Value& args, const Module& model) {
   poll();
-  stepper_.backward(loss, "The loss", args);
+  stepper_.backward(loss, "The loss", args, optimizer(), model);
   poll();
   accumulating_ = !stepper_.step(optimizer(), model, args);
   if (!accumulating_) optimizer().zeroGrad();

@@ -62,7 +62,8 @@ function training(about: Pick<Workload<TrainingSettings>, 'name' | 'title' | 'se
       return {
         async run() {
           const { log, turns } = await model.trainBatch(
-            // As `ldm train` does: before disc_start nothing of the discriminator is computed.
+            // As `ldm train` does: before disc_start nothing of the discriminator is computed, and weights are stepped
+            // within the backward pass.
             {
               batch: { image: images },
               batchIdx: step,
@@ -71,6 +72,7 @@ function training(about: Pick<Workload<TrainingSettings>, 'name' | 'title' | 'se
               step: true,
               accumulate: 1,
               skipIdle: true,
+              stepInBackward: true,
             } as TrainBatchArgs,
             { random, precision },
           );

@@ -59,7 +59,8 @@ function training(about: Pick<Workload<TrainingSettings>, 'name' | 'title' | 'se
       return {
         async run() {
           const { log } = await model.trainBatch(
-            { batch, batchIdx: step, globalStep: step, log: true, step: true, accumulate: 1 },
+            // As `ldm train` does: weights are stepped within the backward pass.
+            { batch, batchIdx: step, globalStep: step, log: true, step: true, accumulate: 1, stepInBackward: true },
             { random, precision },
           );
           step++;

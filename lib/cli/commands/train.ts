@@ -32,6 +32,7 @@ interface TrainFlags {
   vgg?: string;
   onNan: 'error' | 'skip';
   exactLogs?: boolean;
+  wholeSteps?: boolean;
   reuseReconstructions?: boolean;
   onBadFile: 'error' | 'skip';
 }
@@ -71,7 +72,7 @@ export const train: CommandDefinition = {
       .option('--device <device>', 'cpu, cuda or cuda:N (default: what --gpus names, or cpu)')
       .option('--vgg <file>', "torchvision's VGG16 weights for the perceptual loss (default: of ldm download lpips)")
       .addOption(
-        new Option('--on-nan <action>', 'when a loss is not finite: stop, or leave the step out')
+        new Option('--on-nan <action>', 'when a loss or gradient is not finite: stop, or leave the step out')
           .choices(['error', 'skip'])
           .default('error'),
       )
@@ -84,6 +85,10 @@ export const train: CommandDefinition = {
       .option(
         '--reuse-reconstructions',
         'no second forward pass for the discriminator (faster, but not the training of the reference)',
+      )
+      .option(
+        '--whole-steps',
+        'all gradients before any weight changes, so that a step that fails leaves no trace (more memory)',
       )
       // main.py has it, and does not use it either.
       .addOption(new Option('-p, --project <name>').hideHelp());
@@ -112,11 +117,11 @@ function optionsOf(words: readonly string[], flags: TrainFlags): TrainingRunOpti
       '-n/--name and -r/--resume exclude each other. To go on in a new log folder use --resume_from_checkpoint FILE.',
     );
   const { name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume } = flags;
-  const { exactLogs, reuseReconstructions } = flags;
+  const { exactLogs, reuseReconstructions, wholeSteps } = flags;
   const behindTrain = typeof flags.train === 'string' ? [flags.train] : [];
   return {
     ...{ name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume },
-    ...{ exactLogs, reuseReconstructions },
+    ...{ exactLogs, reuseReconstructions, wholeSteps },
     base: given.filter((word) => !isOverride(word)),
     overrides: [...given.filter(isOverride), ...behindTrain, ...words, ...trainerOverrides({ ...flags })],
     scaleLr: flags.scale_lr,
