@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "attention_bf16.h"
 #include "attention_gradient.h"
 #include "blockwise_attention.h"
 #include "policy.h"
@@ -57,6 +58,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                      k.size(0) == v.size(0) && k.size(1) == v.size(1) && k.size(2) == v.size(2);
   if (!keyMask.defined() && alike) {
     const FastScope fast({q, k, v});
+    if (fast && fast.type() == at::kBFloat16 && bf16AttentionAvailable())
+      return bf16Attention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (blocksSuit(q, k, v)) return attentionWithGradient(q, k, v, scale);

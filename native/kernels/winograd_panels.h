@@ -3,16 +3,11 @@
 // these kernels.
 #pragma once
 
-#include "simd.h"
+#include "avx512.h"
 
 #ifdef LDM_AVX512
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <immintrin.h>
 
 #include <algorithm>
 #include <utility>
@@ -20,8 +15,6 @@
 
 #include "winograd_transforms.h"
 #include "workspace.h"
-
-#define LDM_AVX512_INLINE LDM_AVX512 inline __attribute__((always_inline))
 
 namespace ldm {
 
@@ -41,40 +34,11 @@ constexpr int64_t kAhead = 8 * kLanes;
 /// Distance of two planes of `count` numbers. Planes a power of two apart would share their places in the caches.
 constexpr int64_t planeStride(int64_t count) { return count + 17 * kLanes; }
 
-LDM_AVX512_INLINE void transpose(__m512* r) {
-  __m512 t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-  }
-  for (int b = 0; b < 16; b += 4)
-    for (int j = 0; j < 2; ++j) {
-      const __m512d low = _mm512_castps_pd(t[b + j]), high = _mm512_castps_pd(t[b + j + 2]);
-      r[b + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-      r[b + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-    }
-  for (int j = 0; j < 4; ++j) {
-    const __m512 a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88), b = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
-    const __m512 c = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd), d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
-    t[j] = _mm512_shuffle_f32x4(a, b, 0x88);
-    t[8 + j] = _mm512_shuffle_f32x4(a, b, 0xdd);
-    t[4 + j] = _mm512_shuffle_f32x4(c, d, 0x88);
-    t[12 + j] = _mm512_shuffle_f32x4(c, d, 0xdd);
-  }
-  for (int i = 0; i < 16; ++i) r[i] = t[i];
-}
-
 /// The 36 values of kLanes filters from their 9 taps.
 LDM_AVX512_INLINE void filterOf(const Lane* taps, Lane* full) {
   Lane half[Four::kPatch * 3];
   for (int64_t j = 0; j < 3; ++j) Four::filter(taps + j, half + j, 3, 3);
   for (int64_t i = 0; i < Four::kPatch; ++i) Four::filter(half + i * 3, full + i * Four::kPatch, 1, 1);
-}
-
-LDM_AVX512_INLINE __m512 loadWide(const float* from) { return _mm512_loadu_ps(from); }
-LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
-  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
 /// weight[o][c][3][3] of kLanes output channels -> taps[c * 9 + tap], whose lanes are the output channels.

@@ -1,4 +1,5 @@
-/** Cross-attention whose fast paths need operands of the same batch, on contexts of another one. */
+/** Cross-attention: contexts of another batch than the queries', and bf16. */
+import { setKernelPolicy } from '../../lib';
 import { noGrad } from '../../lib/job';
 import { createNative, Module } from '../../lib/models/module';
 import { Generator } from '../../lib/random';
@@ -6,9 +7,12 @@ import { Tensor } from '../../lib/tensor';
 
 const random = new Generator(5);
 
-async function attended(module: Module, x: Tensor, context: Tensor): Promise<Float32Array> {
-  const { y }: { y: Tensor } = await noGrad(() => module.call('forward', { x, context }));
-  return (await y.data()) as Float32Array;
+afterEach(() => setKernelPolicy('fast'));
+
+async function attended(module: Module, x: Tensor, context: Tensor, precision?: 'bf16'): Promise<Float32Array> {
+  const { y }: { y: Tensor } = await noGrad(() => module.call('forward', { x, context }, { precision }));
+  using single = y.to({ dtype: 'float32' });
+  return (await single.data()) as Float32Array;
 }
 
 // Few tokens and many take different paths.
@@ -29,4 +33,38 @@ test.each([7, 1200])('one context of %i tokens goes for several samples, as in t
   expect(Math.max(...y.map((v, i) => Math.abs(v - expected[i])))).toBeLessThan(1e-5);
   using other = Tensor.randn([2, tokens, 48], { random });
   await expect(attended(module, x, other)).rejects.toThrow(/size|shape|match/i);
+});
+
+// Widths that fill no register or several, more keys than are seen at a time, queries that fill no block, one query; x
+// is large enough for some weights to be near 1.
+test.each([
+  [24, 96, 96],
+  [33, 50, 77],
+  [40, 13, 1500],
+  [160, 64, 64],
+  [20, 1, 5],
+  [300, 100, 2100],
+])('bf16: %i wide heads of %i queries over %i keys are as near to fp32 as libtorch', async (width, queries, keys) => {
+  using module = new Module(
+    await createNative(
+      'ldm.modules.attention.CrossAttention',
+      { query_dim: 64, context_dim: 48, heads: 3, dim_head: width, dropout: 0 },
+      { random },
+    ),
+  );
+  using x = Tensor.randn([2, queries, 64], { random }).mul(3);
+  using context = Tensor.randn([2, keys, 48], { random }).mul(3);
+  const exact = await attended(module, x, context);
+  const rms = (values: Float32Array) => Math.sqrt(values.reduce((s, v) => s + v * v, 0) / values.length);
+  const error = async () => {
+    const y = await attended(module, x, context, 'bf16');
+    return rms(y.map((v, i) => v - exact[i])) / rms(exact);
+  };
+  const fast = await error();
+  setKernelPolicy('exact');
+  const libtorch = await error();
+  setKernelPolicy('fast');
+  expect(fast).toBeGreaterThan(1e-4);
+  expect(fast).toBeLessThan(1.1 * libtorch);
+  expect(libtorch).toBeLessThan(0.02);
 });

@@ -66,3 +66,23 @@ test.each(Object.entries(KINDS))('fast and exact agree to 2e-5 of the largest va
   }
   model.dispose();
 });
+
+test.each(Object.entries(KINDS))('the error of bf16 is at most that of libtorch: %s', async (_, params) => {
+  const model = await created(params);
+  const random = new Generator(7);
+  using x = Tensor.randn([2, 4, 16, 16], { random });
+  using t = Tensor.full([2], 300);
+  const context = 'context_dim' in params ? Tensor.randn([2, 5, 24], { random }) : undefined;
+  const run = async (precision: 'fp32' | 'bf16') =>
+    (await (await noGrad(() => model.forward(x, t, { context }, { precision }))).data()) as Float32Array;
+  const rms = (values: Float32Array) => Math.sqrt(values.reduce((s, v) => s + v * v, 0) / values.length);
+  setKernelPolicy('exact');
+  const expected = await run('fp32');
+  const error = async () => rms((await run('bf16')).map((v, i) => v - expected[i])) / rms(expected);
+  const libtorch = await error();
+  setKernelPolicy('fast');
+  const fast = await error();
+  expect(fast).toBeGreaterThan(1e-4);
+  expect(fast).toBeLessThan(Math.min(0.02, 1.1 * libtorch));
+  model.dispose();
+});
