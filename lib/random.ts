@@ -20,7 +20,10 @@ abstract class Source implements RandomSource {
   }
 }
 
-/** libtorch's generator (`torch.Generator`). The same seed on the same device gives the same numbers as in PyTorch. */
+/**
+ * libtorch's generator (`torch.Generator`). The same seed on the same device gives the same numbers as in PyTorch. A generator of the
+ * CPU may serve a model on a GPU as well: its numbers are then copied there, and both devices draw from one noise.
+ */
 export class Generator extends Source {
   readonly device: string;
   /**

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { ROOT } from './setup/index.mjs';
 
 const bin = (name) => join(ROOT, 'node_modules/.bin', name);
-const cpp = readdirSync(join(ROOT, 'native'), { recursive: true })
-  .filter((file) => /\.(c|cpp|h)$/.test(file))
-  .map((file) => join('native', file));
+const cpp = ['native', 'test/device'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true })
+    .filter((file) => /\.(c|cpp|h)$/.test(file))
+    .map((file) => join(folder, file)),
+);
 
 const checks = [
   ['biome', bin('biome'), ['check', '.']],

@@ -125,7 +125,7 @@ export class RetrievalDatabase {
         'ERR_INVALID_ARGUMENT',
         `Expected 1 to ${this.length} neighbours, as many as ${this.folder} has, but received ${k}`,
       );
-    const units = unit(queries.to({ dtype: 'float32' }));
+    const units = unit(queries.to({ dtype: 'float32', device: 'cpu' }));
     const nearest = this.#graph ? await this.#throughGraph(this.#graph, units, k) : await this.#throughAll(units, k);
     const found = nearest.map((one) => one.sorted());
     if (found.some((list) => list.length < k))

@@ -64,24 +64,37 @@ std::shared_ptr<GeneratorSource> GeneratorSource::seeded(uint64_t seed, at::Devi
   return std::make_shared<GeneratorSource>(generator);
 }
 
+at::TensorOptions GeneratorSource::own(const at::TensorOptions& options) const {
+  return options.device(generator_.device());
+}
 at::Tensor GeneratorSource::randn(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::randn(shape, generator_, options);
+  return at::randn(shape, generator_, own(options)).to(options.device());
 }
 at::Tensor GeneratorSource::rand(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::rand(shape, generator_, options);
+  return at::rand(shape, generator_, own(options)).to(options.device());
 }
 at::Tensor GeneratorSource::randint(int64_t low, int64_t high, at::IntArrayRef shape,
                                     const at::TensorOptions& options) {
-  return at::randint(low, high, shape, generator_, options.dtype(at::kLong));
+  return at::randint(low, high, shape, generator_, own(options).dtype(at::kLong)).to(options.device());
 }
 at::Tensor GeneratorSource::exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::empty(shape, options).exponential_(1.0, generator_);
+  return at::empty(shape, own(options)).exponential_(1.0, generator_).to(options.device());
 }
 at::Tensor GeneratorSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
-  return at::empty(shape, options).bernoulli_(1.0 - p, generator_);
+  return at::empty(shape, own(options)).bernoulli_(1.0 - p, generator_).to(options.device());
 }
-void GeneratorSource::uniform_(at::Tensor& t, double low, double high) { t.uniform_(low, high, generator_); }
-void GeneratorSource::normal_(at::Tensor& t, double mean, double std) { t.normal_(mean, std, generator_); }
+void GeneratorSource::uniform_(at::Tensor& t, double low, double high) {
+  if (t.device() == generator_.device())
+    t.uniform_(low, high, generator_);
+  else
+    t.copy_(at::empty(t.sizes(), own(t.options())).uniform_(low, high, generator_));
+}
+void GeneratorSource::normal_(at::Tensor& t, double mean, double std) {
+  if (t.device() == generator_.device())
+    t.normal_(mean, std, generator_);
+  else
+    t.copy_(at::empty(t.sizes(), own(t.options())).normal_(mean, std, generator_));
+}
 
 // ---------------------------------------------------------------------------------------------------- tape
 TapeSource::TapeSource(std::vector<Item> items) : items_(std::move(items)) {

@@ -38,7 +38,8 @@ class RandomSource : public Object {
   virtual void skip(const std::string& kind, at::IntArrayRef shape, const at::TensorOptions& options, double param = 0);
 };
 
-/// libtorch's own generator: the reference's stream for the same seed on the same device.
+/// libtorch's own generator: the reference's stream for the same seed on the same device. For tensors of another device
+/// than the generator's numbers are drawn on its own and copied.
 class GeneratorSource : public RandomSource {
  public:
   explicit GeneratorSource(at::Generator generator);
@@ -54,6 +55,8 @@ class GeneratorSource : public RandomSource {
   at::Generator& generator() { return generator_; }
 
  private:
+  /// `options` on the generator's device.
+  at::TensorOptions own(const at::TensorOptions& options) const;
   at::Generator generator_;
 };
 

@@ -36,7 +36,7 @@ async function img2img(c: GoldenCase): Promise<void> {
   const png = await encodePng(bytes, { width, height, channels: 3 });
   const picture = await readPicture({ bytes: png, name: 'init.png' }, { multiple: 32 });
   await c.out('resized', picture.mul(255).round().to({ dtype: 'uint8' }).squeeze(0).permute(1, 2, 0));
-  const pictures = picture.expand(n_samples, ...picture.shape.slice(1));
+  const pictures = picture.to({ device: c.device }).expand(n_samples, ...picture.shape.slice(1));
   for (const [tag, eta] of [
     ['', 0],
     ['eta05.', 0.5],
