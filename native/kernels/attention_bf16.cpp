@@ -11,9 +11,6 @@
 
 #ifdef LDM_AVX512
 
-#define LDM_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-#define LDM_BF16_INLINE LDM_BF16 inline __attribute__((always_inline))
-
 namespace ldm {
 
 namespace {
@@ -33,11 +30,6 @@ struct Rows {
   int64_t count, width, step;
   const Bf16Bits* row(int64_t i) const { return data + i * step; }
 };
-
-/// Adds a[2i] b[2i] + a[2i + 1] b[2i + 1] to each of `sums`: _mm512_dpbf16_ps, around which GCC 12 would copy its sums.
-LDM_BF16_INLINE void addProducts(__m512& sums, __m512i a, __m512i b) {
-  asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
-}
 
 LDM_BF16_INLINE __m512i pairAt(const Bf16Bits* from) {
   int32_t pair;
@@ -103,7 +95,7 @@ LDM_BF16_INLINE void multiply(const Bf16Bits* a, int64_t step, const Bf16Bits* b
     ((sums[block] = _mm512_setzero_ps()), ...);
   for (int64_t p = 0; p < pairs; ++p, b += kWide * kLanes * 2) {
     const __m512i right[kWide] = {_mm512_loadu_si512(b + group * 2 * kLanes)...};
-    (addProducts(sums[block], pairAt(a + block / kWide * step + 2 * p), right[block % kWide]), ...);
+    (addPairs(sums[block], pairAt(a + block / kWide * step + 2 * p), right[block % kWide]), ...);
   }
   (_mm512_storeu_ps(to + block / kWide * stride + block % kWide * kLanes, sums[block]), ...);
 }
@@ -243,7 +235,7 @@ Rows headOf(const at::Tensor& t, int64_t i) {
 
 }  // namespace
 
-bool bf16AttentionAvailable() { return hasAvx512() && __builtin_cpu_supports("avx512bf16"); }
+bool bf16AttentionAvailable() { return hasBf16(); }
 
 at::Tensor bf16Attention(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values, double scale) {
   const auto dense = [](const at::Tensor& t) { return t.stride(3) == 1 ? t : t.contiguous(); };

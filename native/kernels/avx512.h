@@ -11,6 +11,9 @@
 #include <immintrin.h>
 
 #define LDM_AVX512_INLINE LDM_AVX512 inline __attribute__((always_inline))
+/// For functions that are called only where hasBf16().
+#define LDM_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define LDM_BF16_INLINE LDM_BF16 inline __attribute__((always_inline))
 
 namespace ldm {
 
@@ -44,6 +47,13 @@ LDM_AVX512_INLINE __m512 loadWide(const float* from) { return _mm512_loadu_ps(fr
 LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+
+inline bool hasBf16() { return hasAvx512() && __builtin_cpu_supports("avx512bf16"); }
+
+/// Adds a[2i] b[2i] + a[2i + 1] b[2i + 1] to each of `sums`: _mm512_dpbf16_ps, around which GCC 12 would copy its sums.
+LDM_BF16_INLINE void addPairs(__m512& sums, __m512i a, __m512i b) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
 }
 
 }  // namespace

@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "../core/module.h"
+#include "few_rows.h"
 #include "linear_gradient.h"
 #include "policy.h"
 
 namespace ldm {
 
 at::Tensor matrixProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (fewRowsSuit(x, weight)) return fewRowsProduct(x, weight, bias);
   using Signature = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
                                c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
   static const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});

@@ -14,7 +14,8 @@ namespace ldm {
 /// @param bias [O] or undefined
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-/// x [P, C] times weight [O, C]^T, plus the bias, by oneDNN, of one number format; no autograd.
+/// x [P, C] times weight [O, C]^T, plus the bias, of one number format; no autograd. By oneDNN, or of few rows in
+/// bfloat16 by fewRowsProduct().
 at::Tensor matrixProduct(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {});
 
 }  // namespace ldm
