@@ -31,12 +31,23 @@ export function disposeBatch(batch: ImageBatch): void {
   for (const value of Object.values(batch)) if (value instanceof Tensor) value.dispose();
 }
 
-/** A batch whose tensors are on `device`; the batch itself where it is the CPU. */
-export function batchOn(batch: ImageBatch, device: string): Record<string, unknown> {
-  if (device === 'cpu') return batch;
-  return Object.fromEntries(
+/**
+ * Calls `use` with a batch whose tensors are on `device`: copies, which are freed afterwards, or the batch itself where it is the CPU.
+ */
+export async function withBatchOn<T>(
+  batch: ImageBatch,
+  device: string,
+  use: (batch: Record<string, unknown>) => Promise<T>,
+): Promise<T> {
+  if (device === 'cpu') return use(batch);
+  const moved = Object.fromEntries(
     Object.entries(batch).map(([key, value]) => [key, value instanceof Tensor ? value.to({ device }) : value]),
   );
+  try {
+    return await use(moved);
+  } finally {
+    disposeBatch(moved as ImageBatch);
+  }
 }
 
 function column(key: string, samples: readonly Sample[]): Tensor | unknown[] {

@@ -20,6 +20,11 @@ export interface TrainBatchArgs {
   globalStep: number;
   /** Whether scalars are wanted: reading them costs a synchronization on a GPU. */
   log: boolean;
+  /**
+   * With `log`, on a GPU: do not wait for the scalars, but leave them there. Instead of ERR_NAN a step whose gradients are not finite
+   * is left out on the device, and tells so when its log is read. Default false.
+   */
+  defer?: boolean;
   /** Whether the optimizers step after this micro-batch. */
   step: boolean;
   /** Micro-batches of one step: the loss is divided by it. */
@@ -44,6 +49,34 @@ export interface TrainBatchArgs {
    * not: see {@link Trainable.unfinishedStep}. Default false.
    */
   stepInBackward?: boolean;
+}
+
+/** What a micro-batch has logged. */
+export interface StepLog {
+  /** What the host knows. */
+  log: Metrics;
+  /** What is still on the device. */
+  later?: LaterLog;
+}
+
+/** Scalars on a GPU in one tensor: the named ones, then one for each optimizer that is more than 0 where its step was left out. */
+export interface LaterLog {
+  names: readonly string[];
+  values: Tensor;
+}
+
+/** The numbers of several logs, which are disposed of; waits for the device once. `unfit` tells whether a step was left out. */
+export async function readLater(logs: readonly LaterLog[]): Promise<{ log: Metrics; unfit: boolean }[]> {
+  using all = Tensor.cat(logs.map(({ values }) => values));
+  const numbers = (await all.data()) as Float32Array;
+  let next = 0;
+  return logs.map(({ names, values }) => {
+    const own = numbers.subarray(next, next + values.shape[0]);
+    next += own.length;
+    values.dispose();
+    const log = Object.fromEntries(names.map((name, i) => [name, own[i]]));
+    return { log, unfit: own.subarray(names.length).some((guard) => guard > 0) };
+  });
 }
 
 /** A model with a method that makes pictures, as the reference's `log_images`. */
@@ -97,9 +130,10 @@ export class Trainable {
     return averaged ? averaged.test(metric) : !STEP_ONLY.test(metric);
   }
 
-  /** Runs one micro-batch. Returns the logged scalars. */
-  async trainBatch(args: TrainBatchArgs, options: CallOptions): Promise<Metrics> {
-    return (await this.model.call('trainBatch', { ...args }, options)).log;
+  /** Runs one micro-batch. Returns the logged scalars: those that `defer` leaves on a GPU as {@link StepLog.later}. */
+  async trainBatch(args: TrainBatchArgs, options: CallOptions): Promise<StepLog> {
+    const { log, later } = await this.model.call('trainBatch', { ...args }, options);
+    return later === undefined ? { log } : { log, later };
   }
 
   async validateBatch(

@@ -6,7 +6,7 @@
  * of a GAN together), and hooks see the number of the step that has just been made, from 0.
  */
 import path from 'node:path';
-import { batchOn, disposeBatch, type ImageBatch } from '../data/collate';
+import { disposeBatch, type ImageBatch, withBatchOn } from '../data/collate';
 import type { DataLoader, LoadedBatch } from '../data/data-loader';
 import { LdmError } from '../errors';
 import type { Module } from '../models/module';
@@ -17,7 +17,7 @@ import { evaluate } from './evaluation';
 import { LearningRates } from './learning-rates';
 import { MeanMetrics, type Metrics } from './metrics';
 import { mainLoss, remainingSeconds, Throughput } from './progress';
-import { Trainable } from './trainable';
+import { type LaterLog, readLater, Trainable } from './trainable';
 import {
   batchesOf,
   type FitResult,
@@ -37,6 +37,15 @@ export interface FitOptions {
   validation?: DataLoader;
   /** A file to go on from: weights, optimizers, counters, order of the data and generator. */
   checkpoint?: string;
+}
+
+/** What a batch has logged, where some of it is still on the device. */
+interface UnreadLog {
+  known: Metrics;
+  later: LaterLog;
+  /** Images of the batch. */
+  size: number;
+  where: string;
 }
 
 /** Trains one model. A trainer serves for one {@link fit}, and one {@link test} after it or without it. */
@@ -61,6 +70,10 @@ export class Trainer {
   /** Steps that were done when last.ckpt was written. */
   #lastSaved = -1;
   #skipped = 0;
+  /** Logs that are still on the device, in the order of the batches. */
+  #unread: UnreadLog[] = [];
+  /** When they were read last. */
+  #lastRead = 0;
   #started = 0;
   #firstStep = 0;
   #running = false;
@@ -119,6 +132,7 @@ export class Trainer {
     let reason: StopReason;
     try {
       reason = await this.#epochs();
+      await this.#readLogs();
     } catch (error) {
       await this.#rescue(error);
       throw error;
@@ -194,19 +208,22 @@ export class Trainer {
     const step = this.#endsStep(batchIdx, loaded.last);
     const rates = this.#rates.at(globalStep, this.#fraction);
     await this.#trainable.setLearningRates(rates);
-    const log = await this.#trainBatch(loaded.batch, step);
+    const known = await this.#trainBatch(loaded, step);
     this.#throughput.add(loaded.size, seconds());
-    this.#epochMean.add(this.#forked(log), loaded.size);
     this.#state = { ...this.#state, position: loaded.position, batchIdx: batchIdx + 1 };
-    Object.assign(this.#metrics, log);
     this.#uncounted = step ? 1 : 0;
-    if (step && (globalStep + 1) % this.#options.logEveryNSteps === 0) {
+    const logging = step && (globalStep + 1) % this.#options.logEveryNSteps === 0;
+    const validating = this.#validationIsDue(batchIdx, loaded.last);
+    // The host waits for a GPU when somebody looks, and at least every second, so that trouble shows soon.
+    const due = logging || validating || loaded.last || seconds() - this.#lastRead >= 1;
+    const log = (due ? await this.#readLogs() : undefined) ?? known;
+    if (logging) {
       const values = { ...log, lr: rates[0], ...this.#callbackMetrics('step') };
       this.#options.logger?.log(values, { step: globalStep, epoch, of: 'step' });
     }
     const event: BatchEvent = { batch: loaded.batch, batchIdx, stepped: step };
     for (const callback of callbacks) await callback.onTrainBatchEnd?.(this.#view, event);
-    if (this.#validationIsDue(batchIdx, loaded.last)) await this.#validate();
+    if (validating) await this.#validate();
     this.#state.globalStep += this.#uncounted;
     this.#uncounted = 0;
     if (!step) return;
@@ -218,7 +235,8 @@ export class Trainer {
     }
   }
 
-  async #trainBatch(batch: ImageBatch, step: boolean): Promise<Metrics> {
+  /** Runs a batch and accounts for what it logs, now or when that is read. Returns what is known now. */
+  async #trainBatch({ batch, size }: LoadedBatch, step: boolean): Promise<Metrics> {
     const { globalStep, batchIdx } = this.#state;
     const where = `in step ${globalStep} (epoch ${this.#state.epoch}, batch ${batchIdx})`;
     const { accumulateGradBatches: accumulate, gradientClipping: clip, precision, onNan } = this.#options;
@@ -226,23 +244,56 @@ export class Trainer {
     // A step that is to be left out must not have begun.
     const stepInBackward = !wholeSteps && onNan === 'error';
     const shortcuts = { skipIdle: !exactLogs, reuseReconstructions, stepInBackward };
+    const run = { random: this.#generator, signal: this.#abort.signal, precision };
     try {
-      return await this.#trainable.trainBatch(
-        { batch: this.#onDevice(batch), batchIdx, globalStep, log: true, step, accumulate, clip, ...shortcuts },
-        { random: this.#generator, signal: this.#abort.signal, precision },
+      const { log, later } = await this.#onDevice(batch, (moved) =>
+        this.#trainable.trainBatch(
+          { batch: moved, batchIdx, globalStep, log: true, defer: true, step, accumulate, clip, ...shortcuts },
+          run,
+        ),
       );
+      if (later) this.#unread.push({ known: log, later, size, where });
+      else this.#account(log, size);
+      return log;
     } catch (error) {
       if (!LdmError.is(error) || error.code !== 'ERR_NAN') throw error;
-      if (onNan === 'error')
-        throw new LdmError(
-          'ERR_NAN',
-          `${error.message} ${where}. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
-        );
-      this.#skipped++;
+      this.#refuse(error.message, where);
       await this.#trainable.model.zeroGrad();
-      this.#view.info(`Skipped a step: ${error.message} ${where}.`);
       return {};
     }
+  }
+
+  #account(log: Metrics, size: number): void {
+    this.#epochMean.add(this.#forked(log), size);
+    Object.assign(this.#metrics, log);
+  }
+
+  /** A step that is not made: an error, or a message where such steps are left out. */
+  #refuse(message: string, where: string): void {
+    if (this.#options.onNan === 'error')
+      throw new LdmError(
+        'ERR_NAN',
+        `${message} ${where}. Lower the learning rate, train in fp32, or leave such steps out with --on-nan skip.`,
+      );
+    this.#skipped++;
+    this.#view.info(`Skipped a step: ${message} ${where}.`);
+  }
+
+  /** Waits for the logs that are still on the device and accounts for them. Returns the last one. */
+  async #readLogs(): Promise<Metrics | undefined> {
+    const logs = this.#unread.splice(0);
+    this.#lastRead = seconds();
+    if (logs.length === 0) return undefined;
+    const read = await readLater(logs.map(({ later }) => later));
+    let last: Metrics = {};
+    for (const [i, { known, size, where }] of logs.entries()) {
+      // In float16 overflows belong to the scaling of the loss.
+      const refused = read[i].unfit && this.#options.precision !== 'fp16';
+      last = refused ? {} : { ...known, ...read[i].log };
+      if (refused) this.#refuse('A gradient is not finite', where);
+      else this.#account(last, size);
+    }
+    return last;
   }
 
   async #endEpoch(): Promise<void> {
@@ -285,9 +336,9 @@ export class Trainer {
       isOver: () => this.#interrupted,
       run: async (batch, batchIdx) => {
         using random = this.#sideGenerator(batchIdx);
-        return this.#trainable.validateBatch(
-          { batch: this.#onDevice(batch), batchIdx, globalStep },
-          { random, signal: this.#abort.signal, precision: this.#options.precision },
+        const run = { random, signal: this.#abort.signal, precision: this.#options.precision };
+        return await this.#onDevice(batch, (moved) =>
+          this.#trainable.validateBatch({ batch: moved, batchIdx, globalStep }, run),
         );
       },
       afterBatch: async (batch, batchIdx) => {
@@ -403,8 +454,8 @@ export class Trainer {
     return new Generator(this.#options.seed + 1_000_003 * (step + 1) + batchIdx, this.#trainable.model.device);
   }
 
-  #onDevice(batch: ImageBatch): Record<string, unknown> {
-    return batchOn(batch, this.#trainable.model.device);
+  #onDevice<T>(batch: ImageBatch, use: (batch: Record<string, unknown>) => Promise<T>): Promise<T> {
+    return withBatchOn(batch, this.#trainable.model.device, use);
   }
 
   #report(learningRate: number): void {
@@ -508,6 +559,9 @@ export class Trainer {
     },
     get metrics() {
       return trainer.#metrics;
+    },
+    readLogs: async () => {
+      await trainer.#readLogs();
     },
     get learningRates() {
       return trainer.#rates.at(trainer.#state.globalStep, trainer.#fraction);

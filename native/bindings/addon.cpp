@@ -182,7 +182,7 @@ Napi::Value fromData(const Info& i) {
         i.Env(), setup,
         [tensor, device, promise] {
           try {
-            promise->set_value(tensor.to(device));
+            promise->set_value(onDevice(tensor, device));
           } catch (...) {
             promise->set_exception(std::current_exception());
           }

@@ -1,6 +1,6 @@
 #include "backend.h"
 
-#include <ATen/Context.h>
+#include <ATen/ATen.h>
 
 namespace ldm {
 
@@ -9,6 +9,12 @@ void setBenchmark(bool on) { at::globalContext().setBenchmarkCuDNN(on); }
 void setDeterministic(bool on) {
   at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false);
   at::globalContext().setDeterministicCuDNN(on);
+}
+
+at::Tensor onDevice(const at::Tensor& tensor, at::Device device) {
+  const bool staged = tensor.device().is_cpu() && !device.is_cpu() && !device.is_meta();
+  if (!staged || tensor.requires_grad()) return tensor.to(device);
+  return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
 }
 
 }  // namespace ldm

@@ -1,6 +1,8 @@
 // How libtorch chooses among the kernels of an operation; holds for the whole process.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 namespace ldm {
 
 /// torch.backends.cudnn.benchmark: cuDNN measures its convolutions for each new shape and takes the fastest.
@@ -9,5 +11,9 @@ void setBenchmark(bool on);
 /// torch.use_deterministic_algorithms: the same numbers in every run; operations that have only kernels whose result
 /// depends on the order of threads throw.
 void setDeterministic(bool on);
+
+/// The tensor on `device`. From the host to a GPU it goes through pinned memory, so that the caller does not wait for
+/// what the device is doing.
+at::Tensor onDevice(const at::Tensor& tensor, at::Device device);
 
 }  // namespace ldm

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "backend.h"
 #include "detweights.h"
 #include "random.h"
 
@@ -182,7 +183,7 @@ std::map<std::string, TensorOp> makeOps() {
     at::Tensor t = self(a);
     auto dtype = arg(a, 1).isNull() ? t.scalar_type() : dtypeFromName(arg(a, 1).asString("dtype"));
     at::Device device = t.is_meta() || arg(a, 2).isNull() ? t.device() : parseDevice(arg(a, 2).asString("device"));
-    return t.to(device, dtype);
+    return onDevice(t, device).to(dtype);
   }};
   ops["requires_grad_"] = view({[](const List& a) {
     at::Tensor t = self(a);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "backend.h"
 #include "context.h"
 
 namespace ldm {
@@ -68,20 +69,20 @@ at::TensorOptions GeneratorSource::own(const at::TensorOptions& options) const {
   return options.device(generator_.device());
 }
 at::Tensor GeneratorSource::randn(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::randn(shape, generator_, own(options)).to(options.device());
+  return onDevice(at::randn(shape, generator_, own(options)), options.device());
 }
 at::Tensor GeneratorSource::rand(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::rand(shape, generator_, own(options)).to(options.device());
+  return onDevice(at::rand(shape, generator_, own(options)), options.device());
 }
 at::Tensor GeneratorSource::randint(int64_t low, int64_t high, at::IntArrayRef shape,
                                     const at::TensorOptions& options) {
-  return at::randint(low, high, shape, generator_, own(options).dtype(at::kLong)).to(options.device());
+  return onDevice(at::randint(low, high, shape, generator_, own(options).dtype(at::kLong)), options.device());
 }
 at::Tensor GeneratorSource::exponential(at::IntArrayRef shape, const at::TensorOptions& options) {
-  return at::empty(shape, own(options)).exponential_(1.0, generator_).to(options.device());
+  return onDevice(at::empty(shape, own(options)).exponential_(1.0, generator_), options.device());
 }
 at::Tensor GeneratorSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
-  return at::empty(shape, own(options)).bernoulli_(1.0 - p, generator_).to(options.device());
+  return onDevice(at::empty(shape, own(options)).bernoulli_(1.0 - p, generator_), options.device());
 }
 void GeneratorSource::uniform_(at::Tensor& t, double low, double high) {
   if (t.device() == generator_.device())

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "../core/backend.h"
 #include "../core/context.h"
 #include "../core/random.h"
 
@@ -42,11 +43,11 @@ Sampler::Sampler(const Value& params)
   auto start = params.optTensor("x_T");
   if (start.defined() && start.sizes() != at::IntArrayRef(shape_))
     invalid("'x_T' must have the shape of the samples, but is " + Value(start).describe());
-  x_ = start.defined() ? start.to(options.device()) : ldm::randn(shape_, options);
+  x_ = start.defined() ? onDevice(start, options.device()) : ldm::randn(shape_, options);
   cond_ = cond_.firstOf(shape_[0]);
   if (masked()) {
-    mask_ = mask_.to(options.device());
-    maskX0_ = maskX0_.to(options.device());
+    mask_ = onDevice(mask_, options.device());
+    maskX0_ = onDevice(maskX0_, options.device());
   }
 
   method("step", [this](const Value& args) -> Value {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "../core/backend.h"
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../diffusion/ddpm_sampler.h"
@@ -143,7 +144,7 @@ at::Tensor DDPM::imageInput(const Value& batch, const std::string& key) const {
   at::Tensor x = entry.asTensor(key.c_str());
   if (x.dim() == 3) x = x.unsqueeze(-1);
   if (x.dim() != 4) invalid("'" + key + "' must be [n, h, w] or [n, h, w, c], but is " + entry.describe());
-  return x.to(diffusion_.betas.device()).permute({0, 3, 1, 2}).contiguous().to(at::kFloat);
+  return onDevice(x, diffusion_.betas.device()).permute({0, 3, 1, 2}).contiguous().to(at::kFloat);
 }
 
 at::Tensor DDPM::randomTimesteps(int64_t n) const {

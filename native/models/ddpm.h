@@ -97,7 +97,4 @@ class DDPM : public Module, public Denoiser {
   std::vector<int64_t> imageSize_;  ///< height and width of the samples
 };
 
-/// A map of the logged scalars as numbers, fetched from the device in one transfer.
-Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log);
-
 }  // namespace ldm

@@ -7,16 +7,6 @@
 
 namespace ldm {
 
-Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log) {
-  std::vector<at::Tensor> values;
-  for (const auto& [name, value] : log) values.push_back(value.detach().to(at::kFloat));
-  Map out;
-  if (values.empty()) return out;
-  auto numbers = at::stack(values).to(at::kCPU, at::kDouble);
-  for (size_t i = 0; i < log.size(); ++i) out.set(log[i].first, numbers.data_ptr<double>()[i]);
-  return out;
-}
-
 namespace {
 
 Value lossValue(const DiffusionLoss& loss) {
@@ -82,13 +72,10 @@ Value DDPM::trainBatch(const Value& args) {
   optimization_.finish(loss.value, args, *this);
   if (ema_) ema_->update(model_->namedParameters());
 
-  Map scalars;
-  if (args.boolean("log")) {
-    scalars = scalarLog(loss.log);
+  return optimization_.log(loss.log, args, [&](Map& scalars) {
     scalars.set("global_step", globalStep);
     if (scheduled_) scalars.set("lr_abs", optimizer.learningRate());
-  }
-  return Map{{"log", std::move(scalars)}};
+  });
 }
 
 Value DDPM::validateBatch(const Value& args) {

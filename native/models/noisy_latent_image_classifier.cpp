@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "../core/autograd.h"
+#include "../core/backend.h"
+
 #include "../core/random.h"
 #include "../core/registry.h"
 #include "../modules/denoising_network.h"
@@ -72,7 +74,7 @@ at::Tensor NoisyLatentImageClassifier::forward(const at::Tensor& x, const at::Te
 
 at::Tensor NoisyLatentImageClassifier::conditioning(const Value& batch) const {
   if (labelKey_ == "class_label") {
-    const at::Tensor labels = batch.tensor(labelKey_).to(diffusion_->diffusion().betas.device());
+    const at::Tensor labels = onDevice(batch.tensor(labelKey_), diffusion_->diffusion().betas.device());
     if (labels.dim() != 1) invalid("'class_label' must be labels [n], but is " + Value(labels).describe());
     return labels.to(at::kLong);
   }
@@ -120,12 +122,7 @@ Value NoisyLatentImageClassifier::trainBatch(const Value& args) {
   optimization_.begin();
   auto step = sharedStep(args.get("batch"), {});
   optimization_.finish(step.loss, args, *model_);
-  Map scalars;
-  if (args.boolean("log")) {
-    scalars = scalarLog(step.log);
-    scalars.set("lr_abs", optimizer.learningRate());
-  }
-  return Map{{"log", std::move(scalars)}};
+  return optimization_.log(step.log, args, [&](Map& scalars) { scalars.set("lr_abs", optimizer.learningRate()); });
 }
 
 Value NoisyLatentImageClassifier::validateBatch(const Value& args) {

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <cmath>
+
 #include "../core/registry.h"
 #include "quantizer.h"
 
@@ -47,12 +49,17 @@ LossResult VQLPIPSWithDiscriminator::autoencoderTurn(const GanInputs& in, const 
 
 void VQLPIPSWithDiscriminator::logUsage(const at::Tensor& indices, const std::string& split, Map& log) const {
   at::NoGradGuard noGrad;
-  at::Tensor counts = at::bincount(indices.flatten(), {}, classes_);
-  if (counts.size(0) > classes_)
+  // Indices beyond n_classes are counted in one place more.
+  const at::Tensor flat = indices.flatten().clamp_max(classes_);
+  const at::Tensor ones = at::ones_like(flat, flat.options().dtype(at::kFloat));
+  const at::Tensor counts = at::zeros({classes_ + 1}, ones.options()).scatter_add_(0, flat, ones);
+  const at::Tensor beyond = counts[classes_] > 0;
+  if (beyond.device().is_cpu() && beyond.item<bool>())
     invalid("The loss's n_classes is " + std::to_string(classes_) + ", but the codebook gave the index " +
-            std::to_string(counts.size(0) - 1) + ". Set n_classes to the model's n_embed");
-  at::Tensor frequencies = counts.to(at::kFloat) / static_cast<double>(indices.numel());
-  log.set(split + "/perplexity", perplexityOf(frequencies));
+            std::to_string(indices.max().item<int64_t>()) + ". Set n_classes to the model's n_embed");
+  const at::Tensor frequencies = counts.slice(0, 0, classes_) / static_cast<double>(indices.numel());
+  // A GPU is not waited for: there the mistake shows as a perplexity that is not a number.
+  log.set(split + "/perplexity", perplexityOf(frequencies).masked_fill(beyond, std::nan("")));
   log.set(split + "/cluster_usage", (frequencies > 0).sum());
 }
 

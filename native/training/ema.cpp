@@ -74,13 +74,16 @@ std::vector<at::Tensor> LitEma::trainable(const NamedParameters& parameters) con
 void LitEma::update(const NamedParameters& parameters) {
   at::NoGradGuard noGrad;
   auto current = trainable(parameters);
+  // Reading them waits for the device, so that is done only when somebody else has written.
+  if (known_.writes != writes()) known_ = {decay_.item<float>(), numUpdates_.item<int>(), 0};
   // In float32, as the reference's 0-dim tensors are.
-  float decay = decay_.item<float>();
-  if (numUpdates_.item<int>() >= 0) {
+  float decay = known_.decay;
+  if (known_.updates >= 0) {
     numUpdates_.add_(1);
-    const int n = numUpdates_.item<int>();
+    const int n = ++known_.updates;
     decay = std::min(decay, static_cast<float>(1 + n) / static_cast<float>(10 + n));
   }
+  known_.writes = writes();
   if (!shadows_.empty()) at::_foreach_lerp_(shadows_, current, 1.0f - decay);
 }
 
@@ -98,6 +101,10 @@ void LitEma::reset(const NamedParameters& parameters) {
 }
 
 void LitEma::resetNumUpdates() { numUpdates_.fill_(0); }
+
+int64_t LitEma::writes() const {
+  return static_cast<int64_t>(decay_._version()) + static_cast<int64_t>(numUpdates_._version());
+}
 
 void LitEma::store(const NamedParameters& parameters) {
   at::NoGradGuard noGrad;

@@ -49,7 +49,15 @@ class LitEma : public Module {
  private:
   std::vector<at::Tensor> trainable(const NamedParameters& parameters) const;
 
+  /// How often the two tensors below were written to.
+  int64_t writes() const;
+
   at::Tensor decay_, numUpdates_;
+  struct Known {
+    float decay;
+    int updates;
+    int64_t writes = -1;  ///< when these were the values
+  } known_{};
   std::vector<std::string> names_;  ///< of the trainable parameters, with dots
   std::vector<at::Tensor> shadows_;
   std::vector<at::Tensor> stored_;

@@ -6,7 +6,7 @@
 #include "../core/autograd.h"
 #include "../core/context.h"
 #include "../core/registry.h"
-#include "nan_guard.h"
+#include "deferred_log.h"
 
 namespace ldm {
 
@@ -42,8 +42,17 @@ void addZeroGradients(const Optimizer& optimizer) {
 }  // namespace
 
 Map readScalars(const Map& log) {
+  std::vector<at::Tensor> onDevice;
+  for (const auto& [name, value] : log)
+    if (const at::Tensor& t = value.asTensor(name.c_str()); !t.device().is_cpu())
+      onDevice.push_back(t.detach().to(at::kDouble));
+  const at::Tensor fetched = onDevice.empty() ? at::Tensor() : at::stack(onDevice).cpu();
   Map numbers;
-  for (const auto& [name, value] : log) numbers.set(name, value.asTensor(name.c_str()).item<double>());
+  int64_t next = 0;
+  for (const auto& [name, value] : log) {
+    const at::Tensor& t = value.asTensor();
+    numbers.set(name, (t.device().is_cpu() ? t : fetched[next++]).item<double>());
+  }
   return numbers;
 }
 
@@ -67,6 +76,8 @@ void GanTraining::requireConfigured() const {
 Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn& turn) {
   requireConfigured();
   const bool log = args.boolean("log");
+  const bool deferred = defersLog(args, optimizers_[0]->parameters()[0].device());
+  std::vector<at::Tensor> guards;
   at::AutoGradMode gradients(true);
   Map all;
   List turns;
@@ -82,10 +93,16 @@ Value GanTraining::trainBatch(const Value& args, const Module& model, const Turn
       addZeroGradients(optimizer);
     stale_[i] = stepper_.step(optimizer, model, args);
     if (!log) continue;
+    if (deferred) {
+      for (const auto& [name, value] : result.log) all.set(name, value);
+      if (stale_[i]) guards.push_back(stepper_.unfit());
+      continue;
+    }
     Map numbers = readScalars(result.log);
     for (const auto& [name, value] : numbers) all.set(name, value);
     turns.emplace_back(Map{{"loss", result.loss.defined() ? result.loss.item<double>() : 0.0}, {"log", numbers}});
   }
+  if (deferred) return deferredLog(all, guards);
   return Map{{"log", all}, {"turns", turns}};
 }
 

@@ -31,8 +31,8 @@ class GanTraining {
   void configure(const std::vector<Group>& groups);
 
   /// One micro-batch. `args` are those of Stepper; `log` also tells whether to read the logged scalars. Gives
-  /// {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones. With `log`, a loss that is not finite, or
-  /// in `model` a gradient, throws ERR_NAN before the optimizer steps.
+  /// {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones, and deferredLog()'s result with `defer` on
+  /// a GPU. With `log`, a loss that is not finite, or in `model` a gradient, throws ERR_NAN before the optimizer steps.
   Value trainBatch(const Value& args, const Module& model, const Turn& turn);
 
   /// {states: [torch's optimizer.state_dict() of each]}

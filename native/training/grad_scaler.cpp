@@ -4,6 +4,8 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 
+#include "nan_guard.h"
+
 namespace ldm {
 
 bool GradScaler::isDue(at::Device device) {
@@ -11,42 +13,44 @@ bool GradScaler::isDue(at::Device device) {
          at::autocast::get_autocast_dtype(device.type()) == at::kHalf;
 }
 
-bool GradScaler::unscale(const std::vector<at::Tensor>& parameters) const {
-  at::NoGradGuard noGrad;
-  std::vector<at::Tensor> gradients;
-  for (const auto& parameter : parameters)
-    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
-  if (gradients.empty()) return true;
-  auto options = gradients[0].options().dtype(at::kFloat);
-  auto overflow = at::zeros({1}, options);
-  at::_amp_foreach_non_finite_check_and_unscale_(gradients, overflow, at::full({1}, 1 / scale_, options));
-  return overflow.item<float>() == 0;
+GradScaler::GradScaler() : scale_(at::full({1}, 65536, at::kFloat)), growthTracker_(at::zeros({1}, at::kInt)) {}
+
+void GradScaler::moveTo(at::Device device) {
+  if (scale_.device() == device) return;
+  scale_ = scale_.to(device);
+  growthTracker_ = growthTracker_.to(device);
 }
 
-void GradScaler::update(bool finite) {
-  if (!finite) {
-    scale_ *= backoffFactor_;
-    growthTracker_ = 0;
-  } else if (++growthTracker_ == growthInterval_) {
-    scale_ *= growthFactor_;
-    growthTracker_ = 0;
-  }
+at::Tensor GradScaler::scale(const at::Tensor& loss) {
+  moveTo(loss.device());
+  return loss * scale_.squeeze(0);
+}
+
+at::Tensor GradScaler::unscale(const std::vector<at::Tensor>& parameters) {
+  at::NoGradGuard noGrad;
+  moveTo(parameters[0].device());
+  return nonFiniteGradients(parameters, scale_.to(at::kDouble).reciprocal().to(at::kFloat));
+}
+
+void GradScaler::update(const at::Tensor& overflow) {
+  at::NoGradGuard noGrad;
+  at::_amp_update_scale_(scale_, growthTracker_, overflow, growthFactor_, backoffFactor_, growthInterval_);
 }
 
 Value GradScaler::state() const {
-  return Map{{"scale", scale_},
+  return Map{{"scale", scale_.item<double>()},
              {"growth_factor", growthFactor_},
              {"backoff_factor", backoffFactor_},
              {"growth_interval", growthInterval_},
-             {"_growth_tracker", growthTracker_}};
+             {"_growth_tracker", growthTracker_.item<int64_t>()}};
 }
 
 void GradScaler::loadState(const Value& state) {
-  scale_ = state.number("scale");
+  scale_.fill_(state.number("scale"));
   growthFactor_ = state.number("growth_factor");
   backoffFactor_ = state.number("backoff_factor");
   growthInterval_ = state.integer("growth_interval");
-  growthTracker_ = state.integer("_growth_tracker");
+  growthTracker_.fill_(state.integer("_growth_tracker"));
 }
 
 }  // namespace ldm

@@ -14,22 +14,28 @@ namespace ldm {
 /// overflows (that step is left out) and doubled after 2000 steps without overflow.
 class GradScaler {
  public:
+  GradScaler();
   /// Whether the running job computes on `device` in float16, so that scaling is due.
   static bool isDue(at::Device device);
 
-  at::Tensor scale(const at::Tensor& loss) const { return loss * scale_; }
-  /// Divides the gradients by the factor. Returns whether all of them are finite.
-  bool unscale(const std::vector<at::Tensor>& parameters) const;
-  /// Adapts the factor after a step, or after one that was left out.
-  void update(bool finite);
+  at::Tensor scale(const at::Tensor& loss);
+  /// Divides the gradients by the factor. Returns fp32 [1] on their device, more than 0 where one of them is not
+  /// finite.
+  at::Tensor unscale(const std::vector<at::Tensor>& parameters);
+  /// Adapts the factor after a step, or after one that was left out, which `overflow` of `unscale` tells.
+  void update(const at::Tensor& overflow);
 
   /// {scale, growth_factor, backoff_factor, growth_interval, _growth_tracker}
   Value state() const;
   void loadState(const Value& state);
 
  private:
-  double scale_ = 65536, growthFactor_ = 2, backoffFactor_ = 0.5;
-  int64_t growthInterval_ = 2000, growthTracker_ = 0;
+  /// Where losses and gradients are, so that the host waits for no step to know the factor.
+  void moveTo(at::Device device);
+
+  at::Tensor scale_, growthTracker_;  ///< fp32 and int32 [1]
+  double growthFactor_ = 2, backoffFactor_ = 0.5;
+  int64_t growthInterval_ = 2000;
 };
 
 }  // namespace ldm

@@ -29,4 +29,13 @@ void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>&
     if (parameter.grad().defined()) checkFinite(parameter.grad(), "The gradient of " + name);
 }
 
+at::Tensor nonFiniteGradients(const std::vector<at::Tensor>& parameters, const at::Tensor& factor) {
+  std::vector<at::Tensor> gradients;
+  for (const auto& parameter : parameters)
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  at::Tensor found = at::zeros({1}, factor.options());
+  if (!gradients.empty()) at::_amp_foreach_non_finite_check_and_unscale_(gradients, found, factor);
+  return found;
+}
+
 }  // namespace ldm

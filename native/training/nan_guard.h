@@ -20,4 +20,8 @@ void checkFinite(const at::Tensor& value, const std::string& what);
 /// passed over. Call it before a step. Waits for the device once.
 void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>& parameters);
 
+/// The same without waiting: fp32 [1] on the parameters' device, more than 0 where a gradient of theirs is not finite.
+/// Multiplies the gradients by `factor`, fp32 [1] there.
+at::Tensor nonFiniteGradients(const std::vector<at::Tensor>& parameters, const at::Tensor& factor);
+
 }  // namespace ldm

@@ -69,10 +69,10 @@ Optimizer::Optimizer(std::vector<at::Tensor> parameters, const AdamOptions& opti
 Optimizer::Optimizer(const Value& params, bool decoupled)
     : Optimizer(params.tensors("params"), optionsFrom(params), decoupled) {}
 
-void Optimizer::step() { step(0, parameters_.size()); }
-void Optimizer::step(size_t index) { step(index, index + 1); }
+void Optimizer::step(const at::Tensor& unfit) { step(0, parameters_.size(), unfit); }
+void Optimizer::step(size_t index) { step(index, index + 1, {}); }
 
-void Optimizer::step(size_t first, size_t last) {
+void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
   at::NoGradGuard noGrad;
   std::vector<at::Tensor> params, grads, expAvgs, expAvgSqs, steps;
   for (size_t i = first; i < last; ++i) {
@@ -91,10 +91,15 @@ void Optimizer::step(size_t first, size_t last) {
     steps.push_back(m.step);
   }
   if (params.empty()) return;
-  at::_foreach_add_(steps, 1);
+  if (unfit.defined())
+    at::_foreach_add_(steps, (1 - unfit).squeeze(0));
+  else
+    at::_foreach_add_(steps, 1);
+  const auto foundInf = unfit.defined() ? std::optional(unfit) : std::nullopt;
   auto update = [&](auto&& kernel) {
     kernel(params, grads, expAvgs, expAvgSqs, /*max_exp_avg_sqs=*/at::TensorList(), steps, options_.lr, options_.beta1,
-           options_.beta2, options_.weightDecay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+           options_.beta2, options_.weightDecay, options_.eps, /*amsgrad=*/false, /*maximize=*/false,
+           /*grad_scale=*/std::nullopt, foundInf);
   };
   if (decoupled_)
     update([](auto&&... a) { at::_fused_adamw_(a...); });

@@ -39,7 +39,8 @@ class Optimizer : public Object {
   Optimizer(const Value& params, bool decoupled);
 
   /// One update of every parameter that has a gradient.
-  void step();
+  /// @param unfit fp32 [1] on the parameters' device: where it is more than 0 nothing changes; undefined: never
+  void step(const at::Tensor& unfit = {});
   /// That of one parameter, by its place in `parameters`.
   void step(size_t index);
   /// Drops the gradients (they become undefined, not zero).
@@ -57,7 +58,7 @@ class Optimizer : public Object {
   struct Moments {
     at::Tensor step, expAvg, expAvgSq;  ///< undefined until the first gradient
   };
-  void step(size_t first, size_t last);
+  void step(size_t first, size_t last, const at::Tensor& unfit);
 
   std::vector<at::Tensor> parameters_;
   std::vector<Moments> moments_;

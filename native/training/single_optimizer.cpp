@@ -1,8 +1,21 @@
 #include "single_optimizer.h"
 
+#include <ATen/ATen.h>
+
 #include "../core/context.h"
+#include "deferred_log.h"
 
 namespace ldm {
+
+Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log) {
+  std::vector<at::Tensor> values;
+  for (const auto& [name, value] : log) values.push_back(value.detach().to(at::kFloat));
+  Map out;
+  if (values.empty()) return out;
+  auto numbers = at::stack(values).to(at::kCPU, at::kDouble);
+  for (size_t i = 0; i < log.size(); ++i) out.set(log[i].first, numbers.data_ptr<double>()[i]);
+  return out;
+}
 
 void SingleOptimizer::configure(std::vector<at::Tensor> parameters, double learningRate, double weightDecay) {
   const AdamOptions options{learningRate, 0.9, 0.999, 1e-8, weightDecay};
@@ -25,6 +38,20 @@ void SingleOptimizer::finish(const at::Tensor& loss, const Value& args, const Mo
   poll();
   accumulating_ = !stepper_.step(optimizer(), model, args);
   if (!accumulating_) optimizer().zeroGrad();
+}
+
+Value SingleOptimizer::log(const std::vector<std::pair<std::string, at::Tensor>>& scalars, const Value& args,
+                           const std::function<void(Map&)>& complete) const {
+  Map log;
+  if (!args.boolean("log")) return Map{{"log", std::move(log)}};
+  const bool deferred = defersLog(args, optimizer().parameters()[0].device());
+  if (deferred)
+    for (const auto& [name, value] : scalars) log.set(name, value);
+  else
+    log = scalarLog(scalars);
+  complete(log);
+  if (!deferred) return Map{{"log", std::move(log)}};
+  return deferredLog(log, accumulating_ ? std::vector<at::Tensor>{} : std::vector<at::Tensor>{stepper_.unfit()});
 }
 
 void SingleOptimizer::announce(const std::function<void(std::string, Object::Method)>& method) {

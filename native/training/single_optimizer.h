@@ -7,12 +7,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "optimizer.h"
 #include "stepper.h"
 
 namespace ldm {
+
+/// The 0-dim tensors of a log as numbers; waits for the device once.
+Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log);
 
 /// The optimizer of a model, and whether gradients of earlier micro-batches wait for its step.
 class SingleOptimizer {
@@ -27,6 +31,11 @@ class SingleOptimizer {
   /// After it: backward, and the step when it is due. `args` are those of trainBatch, as Stepper has them; `model`
   /// holds the parameters whose gradients are looked at.
   void finish(const at::Tensor& loss, const Value& args, const Module& model);
+
+  /// What trainBatch returns after `finish`: {log: the scalars and what `complete` adds}, nothing of it unless `args`
+  /// have `log`; with `defer` on a GPU also `later`, as deferredLog() has it.
+  Value log(const std::vector<std::pair<std::string, at::Tensor>>& scalars, const Value& args,
+            const std::function<void(Map&)>& complete) const;
 
   /// Hands over what the trainer calls by these names: setLearningRates, optimizerStates, loadOptimizerStates,
   /// stepperState, loadStepperState. This object must live as long as what it is handed to.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "../core/autograd.h"
+#include "deferred_log.h"
 #include "gradient_clipping.h"
 #include "nan_guard.h"
 
@@ -28,7 +29,7 @@ std::string nameOf(const at::Tensor& parameter, const Module& model) {
 void Stepper::backward(const at::Tensor& loss, const std::string& name, const Value& args, Optimizer& optimizer,
                        const Module& model) {
   stepped_ = 0;
-  const bool log = args.boolean("log");
+  const bool log = args.boolean("log") && !defersLog(args, loss.device());
   if (log) checkFinite(loss, name);
   if (!stepsInBackward(args, loss.device())) {
     const int64_t accumulate = args.integer("accumulate");
@@ -53,19 +54,20 @@ void Stepper::backward(const at::Tensor& loss, const std::string& name, const Va
 
 bool Stepper::step(Optimizer& optimizer, const Module& model, const Value& args) {
   if (!args.boolean("step")) return false;
-  bool finite = true;
-  const bool scaled = GradScaler::isDue(optimizer.parameters()[0].device());
-  if (scaled) {
+  const auto& parameters = optimizer.parameters();
+  const at::Device device = parameters[0].device();
+  unfit_ = at::Tensor();
+  if (GradScaler::isDue(device)) {
     scaled_ = true;
-    finite = scaler_.unscale(optimizer.parameters());
-    scaler_.update(finite);
+    unfit_ = scaler_.unscale(parameters);
+    scaler_.update(unfit_);
+  } else if (defersLog(args, device)) {
+    unfit_ = nonFiniteGradients(parameters, at::ones({1}, at::TensorOptions(device).dtype(at::kFloat)));
   } else if (args.boolean("log")) {
     checkFiniteGradients(model.namedParameters());
   }
-  if (finite) {
-    clipGradients(optimizer.parameters(), args.get("clip"));
-    optimizer.step();
-  }
+  clipGradients(parameters, args.get("clip"));
+  optimizer.step(unfit_);
   return true;
 }
 

@@ -72,7 +72,7 @@ test('trains on the latents of a frozen diffusion model until it knows the class
   const random = new Generator(3);
   const at = { batch: batch(), batchIdx: 0, globalStep: 0, log: true, step: true, accumulate: 1 };
   const logs = [];
-  for (let i = 0; i < 40; i++) logs.push(await trainable.trainBatch(at, { random }));
+  for (let i = 0; i < 40; i++) logs.push((await trainable.trainBatch(at, { random })).log);
   expect(Object.keys(logs[0])).toEqual(['train/loss', 'train/acc@1', 'train/acc@5', 'lr_abs']);
   expect(logs[0]['train/loss']).toBeGreaterThan(1);
   expect(await frozen(model)).toBe(before);

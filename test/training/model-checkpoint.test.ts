@@ -10,6 +10,7 @@ function trainer(folder: string) {
   const view = {
     currentEpoch: 0,
     globalStep: 0,
+    readLogs: async () => {},
     metrics: {} as Record<string, number>,
     info: () => {},
     saveCheckpoint: async (file: string) => fs.writeFileSync(file, `step ${view.globalStep}`),

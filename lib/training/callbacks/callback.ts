@@ -16,8 +16,10 @@ export interface TrainerView {
   readonly currentEpoch: number;
   /** Root of the log folder. */
   readonly logdir: string;
-  /** Latest value of each metric. */
+  /** Latest value of each metric. On a GPU those of the last steps may be missing until {@link readLogs}. */
   readonly metrics: Readonly<Metrics>;
+  /** Waits for what the device has yet to log. */
+  readLogs(): Promise<void>;
   /** The learning rate of each optimizer in the last step. */
   readonly learningRates: readonly number[];
   /** Whether the model has a learning-rate schedule. */

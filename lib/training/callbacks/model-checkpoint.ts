@@ -161,6 +161,7 @@ export class ModelCheckpoint implements Callback {
   async #save(trainer: TrainerView): Promise<void> {
     if (trainer.globalStep === this.#lastStep) return;
     this.#lastStep = trainer.globalStep;
+    await trainer.readLogs();
     const { dirpath, monitor, save_top_k, save_last } = this.#options;
     if (save_top_k !== 0) {
       if (monitor === null) await this.#saveNewest(trainer);
