@@ -43,6 +43,26 @@ LDM_AVX512_INLINE void transpose(__m512* r) {
   for (int i = 0; i < 16; ++i) r[i] = t[i];
 }
 
+/// Sums of the even and the odd quarters of two registers.
+LDM_AVX512_INLINE __m512 folded(__m512 a, __m512 b) {
+  return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+/// The sum of each of sixteen registers.
+LDM_AVX512_INLINE __m512 totals(const float* registers) {
+  __m512 half[8], quarter[4], eighth[2];
+  for (int i = 0; i < 8; ++i) {
+    const __m512 a = _mm512_loadu_ps(registers + 2 * i * kLanes), b = _mm512_loadu_ps(registers + (2 * i + 1) * kLanes);
+    half[i] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512d a = _mm512_castps_pd(half[2 * i]), b = _mm512_castps_pd(half[2 * i + 1]);
+    quarter[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  for (int i = 0; i < 2; ++i) eighth[i] = folded(quarter[2 * i], quarter[2 * i + 1]);
+  return folded(eighth[0], eighth[1]);
+}
+
 LDM_AVX512_INLINE __m512 loadWide(const float* from) { return _mm512_loadu_ps(from); }
 LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));

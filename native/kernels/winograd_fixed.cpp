@@ -41,68 +41,184 @@ LDM_VNNI_INLINE __m512 inverseFor(__m512 squares) {
   return _mm512_mul_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1 / kNorm));
 }
 
+/// Added to a number of less than 2^22, brings its nearest integer to the lower half of the bits.
+constexpr float kToInteger = 3.f * (1 << 22);
+
+/// Lines of the transforms of winograd_transforms.h, on registers. Six values from three taps, without the factors
+/// of planeFactor(): an entry of the result is `step` after the one before.
+LDM_VNNI_INLINE void filterLine(__m512 a, __m512 b, __m512 c, __m512* out, int step) {
+  const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar);
+  const __m512 evenNear = _mm512_fmadd_ps(c, _mm512_set1_ps(kNear2), a);
+  const __m512 evenFar = _mm512_fmadd_ps(c, _mm512_set1_ps(kFar2), a);
+  out[0] = a;
+  out[step] = _mm512_fmadd_ps(b, near, evenNear);
+  out[2 * step] = _mm512_fnmadd_ps(b, near, evenNear);
+  out[3 * step] = _mm512_fmadd_ps(b, far, evenFar);
+  out[4 * step] = _mm512_fnmadd_ps(b, far, evenFar);
+  out[5 * step] = c;
+}
+
+/// By which the transformed filters of a plane have to be multiplied still.
+constexpr float planeFactor(int64_t plane) {
+  constexpr float near = 1 / (2 * kNear2 * (kNear2 - kFar2)), far = 1 / (2 * kFar2 * (kFar2 - kNear2));
+  constexpr float lines[Four::kPatch] = {1 / (kNear2 * kFar2), near, near, far, far, 1};
+  return lines[plane / Four::kPatch] * lines[plane % Four::kPatch];
+}
+
+/// Six values from six inputs.
+LDM_VNNI_INLINE void inputLine(const __m512* in, __m512* out, int step) {
+  const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar), near2 = _mm512_set1_ps(kNear2),
+               far2 = _mm512_set1_ps(kFar2), product = _mm512_set1_ps(kNear2 * kFar2),
+               sum = _mm512_set1_ps(kNear2 + kFar2);
+  const __m512 evenNear = _mm512_fnmadd_ps(far2, in[2], in[4]), oddNear = _mm512_fnmadd_ps(far2, in[1], in[3]);
+  const __m512 evenFar = _mm512_fnmadd_ps(near2, in[2], in[4]), oddFar = _mm512_fnmadd_ps(near2, in[1], in[3]);
+  out[0] = _mm512_fmadd_ps(product, in[0], _mm512_fnmadd_ps(sum, in[2], in[4]));
+  out[step] = _mm512_fmadd_ps(near, oddNear, evenNear);
+  out[2 * step] = _mm512_fnmadd_ps(near, oddNear, evenNear);
+  out[3 * step] = _mm512_fmadd_ps(far, oddFar, evenFar);
+  out[4 * step] = _mm512_fnmadd_ps(far, oddFar, evenFar);
+  out[5 * step] = _mm512_fmadd_ps(product, in[1], _mm512_fnmadd_ps(sum, in[3], in[5]));
+}
+
+/// Four outputs from six products.
+LDM_VNNI_INLINE void outputLine(const __m512* in, __m512* out, int step) {
+  const __m512 near = _mm512_add_ps(in[1], in[2]), nearOdd = _mm512_sub_ps(in[1], in[2]);
+  const __m512 far = _mm512_add_ps(in[3], in[4]), farOdd = _mm512_sub_ps(in[3], in[4]);
+  out[0] = _mm512_add_ps(in[0], _mm512_add_ps(near, far));
+  out[step] = _mm512_fmadd_ps(_mm512_set1_ps(kNear), nearOdd, _mm512_mul_ps(_mm512_set1_ps(kFar), farOdd));
+  out[2 * step] = _mm512_fmadd_ps(_mm512_set1_ps(kNear2), near, _mm512_mul_ps(_mm512_set1_ps(kFar2), far));
+  out[3 * step] =
+      _mm512_fmadd_ps(_mm512_set1_ps(kNear3), nearOdd, _mm512_fmadd_ps(_mm512_set1_ps(kFar3), farOdd, in[5]));
+}
+
+/// The three columns of filters -> the first half of their transform, [6][3].
+LDM_VNNI_INLINE void filterColumns(const Lane* taps, __m512* half) {
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; ++j)
+    filterLine(_mm512_loadu_ps(taps[j]), _mm512_loadu_ps(taps[3 + j]), _mm512_loadu_ps(taps[6 + j]), half + j, 3);
+}
+
 /// weight[o][c][3][3] of kLanes output channels -> their integers at u + plane * stride: [c / 2][step][kLanes][2], of
 /// which these channels have one in `step`; and the inverse factors at inverse[plane][outs].
 /// @param taps scratch memory, 9 for each of the channels
 LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t stride, int64_t step, float* inverse,
                                int64_t outs, int64_t channels, Lane* taps) {
+  constexpr int kSide = Four::kPatch;
   gatherTaps(weight, channels, taps);
-  Lane squares[kPlanes] = {}, first[kPlanes], second[kPlanes];
+  __m512 squares[kPlanes];
+  for (__m512& sum : squares) sum = _mm512_setzero_ps();
   for (int64_t c = 0; c < channels; ++c) {
-    filterOf(taps + c * 9, first);
-    for (int64_t p = 0; p < kPlanes; ++p)
-      for (int64_t k = 0; k < kLanes; ++k) squares[p][k] += first[p][k] * first[p][k];
-  }
-  Lane factor[kPlanes];
-  for (int64_t p = 0; p < kPlanes; ++p) {
-    const __m512 sum = _mm512_loadu_ps(squares[p]);
-    _mm512_storeu_ps(factor[p], factorFor(sum));
-    _mm512_storeu_ps(inverse + p * outs, inverseFor(sum));
-  }
-  for (int64_t c = 0; c < channels; c += 2) {
-    filterOf(taps + c * 9, first);
-    filterOf(taps + (c + 1) * 9, second);
-    for (int64_t p = 0; p < kPlanes; ++p) {
-      const __m512 scale = _mm512_loadu_ps(factor[p]);
-      const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(first[p]), scale));
-      const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(second[p]), scale));
-      const __m512i pair = _mm512_mask_mov_epi16(low, 0xaaaaaaaa, _mm512_slli_epi32(high, 16));
-      _mm512_storeu_si512(u + p * stride + c / 2 * step * 2 * kLanes, pair);
+    __m512 half[kSide * 3], line[kSide];
+    filterColumns(taps + c * 9, half);
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; ++i) {
+      filterLine(half[i * 3], half[i * 3 + 1], half[i * 3 + 2], line, 1);
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; ++j)
+        squares[i * kSide + j] = _mm512_fmadd_ps(line[j], line[j], squares[i * kSide + j]);
     }
   }
+  __m512 factor[kPlanes];
+  for (int64_t p = 0; p < kPlanes; ++p) {
+    factor[p] = factorFor(squares[p]);
+    _mm512_storeu_ps(inverse + p * outs, _mm512_mul_ps(inverseFor(squares[p]), _mm512_set1_ps(planeFactor(p))));
+  }
+  const __m512 toInteger = _mm512_set1_ps(kToInteger);
+  for (int64_t c = 0; c < channels; c += 2) {
+    __m512 firstHalf[kSide * 3], secondHalf[kSide * 3], first[kSide], second[kSide];
+    filterColumns(taps + c * 9, firstHalf);
+    filterColumns(taps + (c + 1) * 9, secondHalf);
+    Integer* target = u + c / 2 * step * 2 * kLanes;
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; ++i) {
+      filterLine(firstHalf[i * 3], firstHalf[i * 3 + 1], firstHalf[i * 3 + 2], first, 1);
+      filterLine(secondHalf[i * 3], secondHalf[i * 3 + 1], secondHalf[i * 3 + 2], second, 1);
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; ++j) {
+        const int p = i * kSide + j;
+        const __m512i low = _mm512_castps_si512(_mm512_fmadd_ps(first[j], factor[p], toInteger));
+        const __m512i high = _mm512_castps_si512(_mm512_fmadd_ps(second[j], factor[p], toInteger));
+        const __m512i pair = _mm512_mask_mov_epi16(low, 0xaaaaaaaa, _mm512_slli_epi32(high, 16));
+        _mm512_storeu_si512(target + p * stride, pair);
+      }
+    }
+  }
+}
+
+/// The factors for each of a tile's planes from the squares of its channels, kLanes sums for each plane, and their
+/// inverses over kHalfScale.
+LDM_VNNI_INLINE void planeFactors(const Lane* squares, float* factor, float* inverse) {
+  for (int64_t p = 0; p < kPlanes; p += kLanes) {
+    const auto planes = static_cast<__mmask16>(kPlanes - p >= kLanes ? 0xffff : (1 << (kPlanes - p)) - 1);
+    const __m512 sums = totals(squares[p]);
+    _mm512_mask_storeu_ps(factor + p, planes, factorFor(sums));
+    _mm512_mask_storeu_ps(inverse + p, planes, _mm512_mul_ps(inverseFor(sums), _mm512_set1_ps(1 / kHalfScale)));
+  }
+}
+
+/// numbers[channels] times a factor, rounded to integers.
+LDM_VNNI_INLINE void roundPlane(const float* numbers, float factor, Integer* to, int64_t channels) {
+  // the lower halves of two registers
+  alignas(64) static constexpr Integer kEven[2 * kLanes] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
+                                                            22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
+                                                            44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+  const __m512i even = _mm512_load_si512(kEven);
+  const __m512 scale = _mm512_set1_ps(factor), toInteger = _mm512_set1_ps(kToInteger);
+  const auto rounded = [&](int64_t c) __attribute__((always_inline, target("avx512f"))) {
+    return _mm512_castps_si512(_mm512_fmadd_ps(_mm512_loadu_ps(numbers + c), scale, toInteger));
+  };
+  int64_t c = 0;
+  for (; c + 2 * kLanes <= channels; c += 2 * kLanes)
+    _mm512_storeu_si512(to + c, _mm512_permutex2var_epi16(rounded(c), even, rounded(c + kLanes)));
+  if (c < channels) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c), _mm512_cvtepi32_epi16(rounded(c)));
 }
 
 /// x[N][H][W][C] -> integers v + plane * stride: [tile][C] for tiles [begin, end) of a block that starts at tile
 /// `first`, and their inverse factors inverse[tile][plane].
 /// @param scratch kPlanes * C numbers
+/// @param outside C zeros
 LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, float* inverse, int64_t channels,
-                              const TileGrid& g, int64_t first, int64_t begin, int64_t end, float* scratch) {
+                              const TileGrid& g, int64_t first, int64_t begin, int64_t end, float* scratch,
+                              const Bf16Bits* outside) {
+  constexpr int kSide = Four::kPatch;
+  // as many planes as totals() takes
+  constexpr int64_t kPadded = (kPlanes + kLanes - 1) / kLanes * kLanes;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, top, left] = g.place(t);
     const int64_t y0 = top - 1, x0 = left - 1;
     const Bf16Bits* source = x + image * g.sourcePixels() * channels;
-    Lane squares[kPlanes] = {};
+    const Bf16Bits* pixels[kPlanes];
+    for (int64_t i = 0; i < kPlanes; ++i) {
+      const int64_t row = y0 + i / kSide, column = x0 + i % kSide;
+      const bool within = row >= 0 && row < g.height && column >= 0 && column < g.width;
+      const int64_t pixel = (row >> g.shift) * (g.width >> g.shift) + (column >> g.shift);
+      pixels[i] = within ? source + pixel * channels : outside;
+    }
+    Lane squares[kPadded] = {};
     for (int64_t c = 0; c < channels; c += kLanes) {
       if (c % (2 * kLanes) == 0) fetchNextTile(source + c, channels, g, y0, x0);
-      Lane patch[kPlanes], full[kPlanes];
-      gather<Four::kPatch>(source + c, patch, channels, g, y0, x0);
-      inputOf(patch, full);
-      for (int64_t p = 0; p < kPlanes; ++p) {
-        const __m512 value = _mm512_loadu_ps(full[p]);
-        _mm512_storeu_ps(scratch + p * channels + c, value);
-        _mm512_storeu_ps(squares[p], _mm512_fmadd_ps(value, value, _mm512_loadu_ps(squares[p])));
+      __m512 half[kPlanes], line[kSide];
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; ++j) {
+#pragma GCC unroll 6
+        for (int i = 0; i < kSide; ++i) line[i] = loadWide(pixels[i * kSide + j] + c);
+        inputLine(line, half + j, kSide);
+      }
+#pragma GCC unroll 6
+      for (int i = 0; i < kSide; ++i) {
+        inputLine(half + i * kSide, line, 1);
+#pragma GCC unroll 6
+        for (int j = 0; j < kSide; ++j) {
+          const int p = i * kSide + j;
+          _mm512_storeu_ps(scratch + p * channels + c, line[j]);
+          _mm512_storeu_ps(squares[p], _mm512_fmadd_ps(line[j], line[j], _mm512_loadu_ps(squares[p])));
+        }
       }
     }
-    for (int64_t p = 0; p < kPlanes; ++p) {
-      const __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_loadu_ps(squares[p])));
-      const __m512 factor = factorFor(sum);
-      inverse[(t - first) * kPlanes + p] = _mm512_cvtss_f32(inverseFor(sum)) / kHalfScale;
-      Integer* target = v + p * stride + (t - first) * channels;
-      for (int64_t c = 0; c < channels; c += kLanes) {
-        const __m512i value = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(scratch + p * channels + c), factor));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + c), _mm512_cvtsepi32_epi16(value));
-      }
-    }
+    float factor[kPlanes];
+    planeFactors(squares, factor, inverse + (t - first) * kPlanes);
+    for (int64_t p = 0; p < kPlanes; ++p)
+      roundPlane(scratch + p * channels, factor[p], v + p * stride + (t - first) * channels, channels);
   }
 }
 
@@ -151,32 +267,60 @@ LDM_VNNI void multiplyPanel(const Integer* v, int64_t tiles, int64_t channels, c
   byGroups[groups - 1](v, tiles, channels, u, m, outs);
 }
 
+/// Rounds to bfloat16. @tparam kBf16 whether the processor has an instruction for it
+template <bool kBf16>
+LDM_VNNI_INLINE void storeRounded(__m512 value, Bf16Bits* to) {
+  __m256i rounded;
+  if constexpr (kBf16) {
+    asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(value));
+  } else {
+    // to nearest, ties to even; what is not a number keeps its upper bits
+    const __m512i bits = _mm512_castps_si512(value);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+    const __mmask16 numbers = _mm512_cmp_ps_mask(value, value, _CMP_ORD_Q);
+    rounded = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(bits, numbers, up), 16));
+  }
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded);
+}
+
 /// The products m + plane * stride of [tile][outs] -> outs of the `channels` of y[N][H][W][channels], with bias, for
 /// tiles [begin, end) of a block that starts at tile `first`. The product of tile t and channel o in plane p is
 /// left[t][p] * right[p][o] times what m holds.
+template <bool kBf16>
 LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left, const float* right, int64_t outs,
                                const float* bias, Bf16Bits* y, int64_t channels, const TileGrid& g, int64_t first,
                                int64_t begin, int64_t end) {
+  constexpr int kSide = Four::kPatch, kTile = Four::kTile;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, y0, x0] = g.place(t);
     const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
     Bf16Bits* target = y + ((image * g.height + y0) * g.width + x0) * channels;
+    const float* factors = left + (t - first) * kPlanes;
     for (int64_t c = 0; c < outs; c += kLanes) {
-      Lane product[kPlanes], full[Four::kTile * Four::kTile];
-      for (int64_t p = 0; p < kPlanes; ++p) {
-        const Half* source = m + p * stride + (t - first) * outs + c;
-        _mm_prefetch(source + kAhead, _MM_HINT_T0);
-        const __m512 scale =
-            _mm512_mul_ps(_mm512_loadu_ps(right + p * outs + c), _mm512_set1_ps(left[(t - first) * kPlanes + p]));
-        _mm512_storeu_ps(product[p], _mm512_mul_ps(loadHalf(source), scale));
-      }
-      outputOf(product, full);
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j) {
-          Lane& value = full[i * Four::kTile + j];
-          for (int64_t k = 0; k < kLanes; ++k) value[k] += bias[c + k];
-          store(value, target + (i * g.width + j) * channels + c);
+      __m512 half[kTile * kSide], line[kSide];
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; ++j) {
+#pragma GCC unroll 6
+        for (int i = 0; i < kSide; ++i) {
+          const int p = i * kSide + j;
+          const Half* source = m + p * stride + (t - first) * outs + c;
+          _mm_prefetch(source + kAhead, _MM_HINT_T0);
+          const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(right + p * outs + c), _mm512_set1_ps(factors[p]));
+          line[i] = _mm512_mul_ps(loadHalf(source), scale);
         }
+        outputLine(line, half + j, kSide);
+      }
+      const __m512 offset = _mm512_loadu_ps(bias + c);
+#pragma GCC unroll 4
+      for (int i = 0; i < kTile; ++i) {
+        if (i == rows) break;
+        outputLine(half + i * kSide, line, 1);
+#pragma GCC unroll 4
+        for (int j = 0; j < kTile; ++j)
+          if (j < columns)
+            storeRounded<kBf16>(_mm512_add_ps(line[j], offset), target + (i * g.width + j) * channels + c);
+      }
     }
   }
 }
@@ -200,7 +344,8 @@ class FixedPoint {
   void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
               int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(kPlanes * channels));
-    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, scratch.data());
+    const std::vector<Image> outside(static_cast<size_t>(channels));
+    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, scratch.data(), outside.data());
   }
   static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
                        int64_t groups) {
@@ -208,7 +353,8 @@ class FixedPoint {
   }
   void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
                const TileGrid& g, int64_t first, int64_t begin, int64_t end) const {
-    transformOutputs(m, stride, left_.data(), right_.data(), outs, bias, y, channels, g, first, begin, end);
+    const auto transform = hasBf16() ? transformOutputs<true> : transformOutputs<false>;
+    transform(m, stride, left_.data(), right_.data(), outs, bias, y, channels, g, first, begin, end);
   }
 
  private:
