@@ -11,7 +11,7 @@ export { downloadInception } from './inception-weights';
 export { type InitOptions, type InitResult, initConfigs } from './init';
 export * from './inspect';
 export { type CallOptions, noGrad, type RandomSource } from './job';
-export { type KernelPolicy, setKernelPolicy } from './kernels';
+export { configureBackend, type KernelPolicy, setKernelPolicy } from './kernels';
 export { downloadLpips } from './lpips-download';
 export * from './models';
 export { type LoadedModel, type LoadModelOptions, loadModel } from './models/load-model';

@@ -1,5 +1,5 @@
 import { LdmError } from './errors';
-import { native } from './native';
+import { type BackendOptions, native } from './native';
 
 /**
  * Which algorithms compute on the CPU in fp32 where no gradients are needed. `fast` (the default): Winograd convolution
@@ -16,4 +16,13 @@ export function setKernelPolicy(policy: KernelPolicy): void {
   if (policy !== 'exact' && policy !== 'fast')
     throw new LdmError('ERR_INVALID_ARGUMENT', `Expected 'exact' or 'fast' kernels but received '${policy}'`);
   native().setFastKernels(policy === 'fast');
+}
+
+/**
+ * Chooses among the kernels of a GPU, for the process; holds from the next job on. The environment variables `LDM_TF32` (off,
+ * convolutions or all) and `LDM_CUDA_GRAPHS=1` do the same at start.
+ * @throws LdmError ERR_INVALID_ARGUMENT for an unknown value
+ */
+export function configureBackend(options: BackendOptions): void {
+  native().configureBackend(options);
 }

@@ -132,16 +132,31 @@ export interface NativeMemoryUsage {
   peakRss: number;
 }
 
+/** How kernels are chosen, for the whole process. */
+export interface BackendOptions {
+  /** cuDNN measures and takes the fastest convolution for each new shape. Off unless set. */
+  benchmark?: boolean;
+  /** Only kernels that give the same numbers in every run. Off unless set. */
+  deterministic?: boolean;
+  /**
+   * Where products of fp32 on CUDA may round their factors to TF32 (10 bits after the first): `off` for parity with fp32,
+   * `convolutions` (the default, as in PyTorch), or `all`, matrix products too.
+   */
+  tf32?: 'off' | 'convolutions' | 'all';
+  /**
+   * Samplers on a GPU record the network's kernels in their second step and replay them in the others (CUDA graphs; libtorch 2.13 or
+   * newer). ERR_DEVICE from a sampler elsewhere. Off unless set.
+   */
+  graphs?: boolean;
+}
+
 export interface Native {
   /** [sync] */
   info(): NativeInfo;
   /** [sync] Threads of one executor's parallel kernels; takes effect with the next job. */
   setThreads(device: string, threads: number): void;
-  /**
-   * [sync] How kernels are chosen, for the whole process. `benchmark`: cuDNN measures and takes the fastest convolution for
-   * each new shape. `deterministic`: only kernels that give the same numbers in every run.
-   */
-  configureBackend(options: { benchmark: boolean; deterministic: boolean }): void;
+  /** [sync] What is left out stays as it is. */
+  configureBackend(options: BackendOptions): void;
   /** [sync] Whether the fast paths of native/kernels may be taken; see KernelPolicy. Holds for the whole process. */
   setFastKernels(on: boolean): void;
   /** [sync] */
@@ -234,20 +249,29 @@ let loaded: Native | undefined;
 /** The addon, loaded at first use. Throws `ERR_NATIVE_LOAD` with what was found and what to do. */
 export function native(): Native {
   if (!loaded) {
-    const fast = fastKernelsWanted();
+    const policy = wordOf('LDM_KERNELS', ['exact', 'fast'], 'fast');
+    const tf32 = wordOf('LDM_TF32', ['off', 'convolutions', 'all'], 'convolutions');
+    const graphs = wordOf('LDM_CUDA_GRAPHS', ['0', '1'], '0');
     loaded = loadAddon() as Native;
     // Set once for the process, before there is a job: whoever wants to compare need not change a program.
-    if (!fast) loaded.setFastKernels(false);
+    if (policy === 'exact') loaded.setFastKernels(false);
+    if (tf32 !== 'convolutions') loaded.configureBackend({ tf32 });
+    if (graphs === '1') loaded.configureBackend({ graphs: true });
   }
   return loaded;
 }
 
-/** What the environment variable `LDM_KERNELS` says. @throws LdmError ERR_INVALID_ARGUMENT for another word */
-function fastKernelsWanted(): boolean {
-  const policy = process.env.LDM_KERNELS || 'fast';
-  if (policy === 'exact' || policy === 'fast') return policy === 'fast';
+/** What an environment variable says, `standard` where it is not set. @throws LdmError ERR_INVALID_ARGUMENT for another word */
+function wordOf<Word extends string>(variable: string, words: readonly Word[], standard: Word): Word {
+  const found = process.env[variable] || standard;
+  if ((words as readonly string[]).includes(found)) return found as Word;
+  const last = words.at(-1);
+  const expected = `${words
+    .slice(0, -1)
+    .map((word) => `'${word}'`)
+    .join(', ')} or '${last}'`;
   throw new LdmError(
     'ERR_INVALID_ARGUMENT',
-    `LDM_KERNELS: expected 'exact' or 'fast' but found '${policy}'. Correct it or unset it.`,
+    `${variable}: expected ${expected} but found '${found}'. Correct it or unset it.`,
   );
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Config } from '../config';
+import { configureBackend } from '../kernels';
 import { bundledModel } from '../models/bundled-model';
 import { DDPM } from '../models/ddpm';
 import { LatentDiffusion } from '../models/latent-diffusion';
@@ -17,6 +18,7 @@ export interface ModelFlags {
   ckpt?: string;
   device: string;
   precision: PrecisionFlag;
+  cudaGraphs?: boolean;
   tile?: number;
   ema?: boolean;
   seed: number;
@@ -31,7 +33,7 @@ function precision(text: string): PrecisionFlag {
   throw new InvalidArgumentError('Expected fp32 (or full), bf16, fp16 or autocast.');
 }
 
-/** Adds `--device`, `--precision`, `--tile`, `--ema`, `--no-ema` and `--seed`. */
+/** Adds `--device`, `--precision`, `--cuda-graphs`, `--tile`, `--ema`, `--no-ema` and `--seed`. */
 export function addRunOptions(command: Command, seed: number): Command {
   return command
     .option('--seed <n>', 'seed of the noise', integerFrom(0), seed)
@@ -44,6 +46,7 @@ export function addRunOptions(command: Command, seed: number): Command {
       precision,
       'fp32',
     )
+    .option('--cuda-graphs', 'record the kernels of a sampling step on a GPU and replay them (libtorch 2.13 or newer)')
     .addOption(tileOption());
 }
 
@@ -98,6 +101,9 @@ export async function openModel(
   { overrides = [], seedBeforeModel }: OpenModelOptions = {},
 ): Promise<OpenedModel> {
   const { device } = flags;
+  if (flags.cudaGraphs && device === 'cpu')
+    throw new UsageError('--cuda-graphs is for a GPU: give --device cuda, or leave it out.');
+  if (flags.cudaGraphs) configureBackend({ graphs: true });
   const autocast = device === 'cpu' ? 'fp32' : 'fp16';
   const chosen = flags.precision === 'autocast' ? autocast : flags.precision;
   if (chosen === 'fp16' && device === 'cpu')

@@ -100,8 +100,16 @@ Napi::Value setThreads(const Info& i) {
 Napi::Value configureBackend(const Info& i) {
   return guarded(i.Env(), [&]() -> Napi::Value {
     auto options = i[0].As<Napi::Object>();
-    setBenchmark(options.Get("benchmark").ToBoolean());
-    setDeterministic(options.Get("deterministic").ToBoolean());
+    const auto given = [&](const char* key) { return !options.Get(key).IsUndefined(); };
+    if (given("benchmark")) setBenchmark(options.Get("benchmark").ToBoolean());
+    if (given("deterministic")) setDeterministic(options.Get("deterministic").ToBoolean());
+    if (given("graphs")) setGraphs(options.Get("graphs").ToBoolean());
+    if (given("tf32")) {
+      const std::string tf32 = options.Get("tf32").ToString();
+      if (tf32 != "off" && tf32 != "convolutions" && tf32 != "all")
+        invalid("Expected 'off', 'convolutions' or 'all' for 'tf32' but received '" + tf32 + "'");
+      setTf32(tf32 == "off" ? Tf32::Off : tf32 == "all" ? Tf32::All : Tf32::Convolutions);
+    }
     return i.Env().Undefined();
   });
 }

@@ -93,8 +93,8 @@ Evaluation DDIMSampler::nextEvaluation() {
 
 at::Tensor DDIMSampler::evaluate(const Evaluation& at) {
   const double scale = scales_[static_cast<size_t>(total_ - 1 - index_)];
-  if (uncond_.empty() || scale == 1) return model_->applyModel(at.x, at.t, cond_);
-  auto both = model_->applyModel(at::cat({at.x, at.x}), at::cat({at.t, at.t}), Conditioning::stack(uncond_, cond_));
+  if (uncond_.empty() || scale == 1) return applyModel(at.x, at.t, cond_);
+  auto both = applyModel(at::cat({at.x, at.x}), at::cat({at.t, at.t}), Conditioning::stack(uncond_, cond_));
   auto halves = both.chunk(2);
   return halves[0] + scale * (halves[1] - halves[0]);
 }

@@ -35,7 +35,7 @@ DDPMSampler::DDPMSampler(const Value& params)
 at::Tensor DDPMSampler::evaluate(const Evaluation& at) {
   // With shorten_cond_schedule the conditioning is noised anew, and on top of the last time's, in each step.
   cond_ = model_->conditioningAt(cond_, at.t);
-  return model_->applyModel(at.x, at.t, cond_);
+  return applyModel(at.x, at.t, cond_);
 }
 
 bool DDPMSampler::advance(const at::Tensor& out, const Evaluation& at) {

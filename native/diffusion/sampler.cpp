@@ -23,6 +23,7 @@ Sampler::Sampler(const Value& params)
     : owner_(params.get("model").asObject("model")),
       model_(denoiserOf(owner_)),
       quantizeDenoised_(params.boolean("quantize_denoised")),
+      graphed_(graphsWanted()),
       shape_(params.ints("shape")),
       mask_(params.optTensor("mask")),
       maskX0_(params.optTensor("x0")),
@@ -40,6 +41,7 @@ Sampler::Sampler(const Value& params)
 
   cond_ = Conditioning::from(params.get("conditioning"), model_->conditioningKey());
   const auto options = model_->diffusion().betas.options();
+  if (graphed_) DeviceGraph::require(options.device());
   auto start = params.optTensor("x_T");
   if (start.defined() && start.sizes() != at::IntArrayRef(shape_))
     invalid("'x_T' must have the shape of the samples, but is " + Value(start).describe());
@@ -117,6 +119,21 @@ Value Sampler::report(bool tensors) const {
     out.set("predX0", predX0_);
   }
   return out;
+}
+
+at::Tensor Sampler::applyModel(const at::Tensor& x, const at::Tensor& t, const Conditioning& cond) {
+  if (!graphed_) return model_->applyModel(x, t, cond);
+  std::vector<at::Tensor> inputs{x, t};
+  for (const auto* list : {&cond.concat, &cond.crossattn}) inputs.insert(inputs.end(), list->begin(), list->end());
+  if (cond.adm.defined()) inputs.push_back(cond.adm);
+  return graph_.run(inputs, [&](const std::vector<at::Tensor>& given) {
+    Conditioning own = cond;
+    auto next = given.begin() + 2;
+    for (auto* list : {&own.concat, &own.crossattn})
+      for (at::Tensor& entry : *list) entry = *next++;
+    if (own.adm.defined()) own.adm = *next;
+    return model_->applyModel(given[0], given[1], own);
+  });
 }
 
 at::Tensor Sampler::noise(double scale) const {

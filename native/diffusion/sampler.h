@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "../core/device_graph.h"
 #include "../core/object.h"
 #include "../core/value.h"
 #include "denoiser.h"
@@ -60,6 +61,8 @@ class Sampler : public Object {
   virtual bool advance(const at::Tensor& out, const Evaluation& at) = 0;
   virtual Value result() const = 0;
 
+  /// The network's output without guidance; by a graph where those are wanted.
+  at::Tensor applyModel(const at::Tensor& x, const at::Tensor& t, const Conditioning& cond);
   /// Noise of the step: randn (one for all with repeat_noise) times `scale` and temperature, with dropout.
   at::Tensor noise(double scale) const;
   /// x0 noised to t where the mask is 1, x elsewhere.
@@ -82,6 +85,8 @@ class Sampler : public Object {
   bool finish(const at::Tensor& out);
   Value report(bool tensors) const;
 
+  DeviceGraph graph_;
+  const bool graphed_;
   std::vector<int64_t> shape_;
   at::Tensor mask_, maskX0_;
   std::vector<double> temperature_;

@@ -49,6 +49,11 @@ bool plainFormula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
   return needsGradient && full && q.size(0) * q.size(1) * q.size(2) * k.size(2) <= kHeldWeights;
 }
 
+/// CUDA's fused kernels want the numbers of a head side by side; without that libtorch holds all weights in memory.
+at::Tensor forFusedKernels(const at::Tensor& t) {
+  return t.device().is_cpu() || t.stride(-1) == 1 ? t : t.contiguous();
+}
+
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
@@ -65,7 +70,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     if (blocksSuit(q, k, v)) return attentionWithGradient(q, k, v, scale);
   }
   if (!keyMask.defined() && !plainFormula(q, k, v))
-    return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
+    return at::scaled_dot_product_attention(forFusedKernels(q), forFusedKernels(k), forFusedKernels(v),
+                                            /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
   at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) * scale;
   if (keyMask.defined())
     scores = scores.masked_fill(keyMask.logical_not().unsqueeze(1).unsqueeze(1), -largestFinite(scores.scalar_type()));
@@ -73,7 +79,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 }
 
 at::Tensor causalAttention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
-  return at::scaled_dot_product_attention(q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, scale);
+  return at::scaled_dot_product_attention(forFusedKernels(q), forFusedKernels(k), forFusedKernels(v), /*attn_mask=*/{},
+                                          /*dropout_p=*/0.0, /*is_causal=*/true, scale);
 }
 
 }  // namespace ldm

@@ -406,6 +406,7 @@ class Aliases {
       if (result.sizes() == original.sizes()) return original;
       original.resize_(result.sizes());  // an out= argument that had no room
       std::memcpy(Arena::get().host(original.data_ptr()), result.data_ptr(), result.nbytes());
+      made.emplace_back(place, original.storage());
       return original;
     }
     for (const auto& [alias, original] : pairs_)

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { writeSafetensors } from '../../../lib/checkpoint';
 import { LdmError } from '../../../lib/errors';
+import { configureBackend } from '../../../lib/kernels';
 import { Tensor } from '../../../lib/tensor';
 import type { KindHandler } from './case';
 import { compareValues, slack, type Values, type Verdict } from './compare';
@@ -66,6 +67,8 @@ export async function runCase(dir: string, options: RunOptions = {}): Promise<Ca
   };
   let c: LoadedCase | undefined;
   try {
+    // The allowances are of fp32.
+    if (options.device?.startsWith('cuda')) configureBackend({ tf32: 'off' });
     c = LoadedCase.open(dir, options.device ?? 'cpu');
     result.kind = c.kind;
     await handlerOf(c.kind)(c);
