@@ -12,8 +12,8 @@ export interface CallOptions {
   /** Autocast for the operation. Default 'fp32'. */
   precision?: 'fp32' | 'bf16' | 'fp16';
   /**
-   * Encodes and decodes images with more pixels than a square of this side by strips of as many pixels, for less memory and
-   * more time. The result is that of the whole image but for rounding: there are no seams. A whole number from 1 to 65536;
+   * Encodes and decodes images with more pixels than a square of this side by strips, in memory that follows the side: the
+   * smaller it is, the less memory and the more time. The result is that of the whole image but for rounding: there are no seams. A whole number from 1 to 65536;
    * default: images as a whole. Without effect where a graph is recorded.
    */
   tile?: number;

@@ -6,7 +6,7 @@ import { integerFrom } from './values';
 export function tileOption(): Option {
   return new Option(
     '--tile <n>',
-    'encode and decode images of more than n x n pixels by strips of as many: less memory, more time, the same picture',
+    'encode and decode images of more than n x n pixels by strips, in memory that follows n: less of it, more time, the same picture',
   ).argParser(integerFrom(8));
 }
 

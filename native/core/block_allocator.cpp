@@ -75,7 +75,7 @@ class Blocks {
     block.resident = true;
     used_ += size;
     most_ = std::max(most_, used_);
-    shrink(most_ + most_ / 16 + kSlack);
+    shrink(most_ + kSlack);
     return place;
   }
 

@@ -9,7 +9,7 @@ namespace ldm {
 ///
 /// Free blocks are joined with their neighbours and given out again, the smallest that fits first. What is free and
 /// still resident goes back to the system as soon as together with what is in use it would exceed the most that was in
-/// use by more than a sixteenth and 64 MiB: so peaks are those of an allocator that keeps nothing.
+/// use by more than 64 MiB: so peaks are those of an allocator that keeps nothing.
 void installBlockAllocator();
 
 /// Gives all free blocks back to the system: when there has been nothing to do for a while.

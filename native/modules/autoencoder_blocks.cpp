@@ -72,7 +72,8 @@ at::Tensor ResnetBlock::forward(at::Tensor x, const at::Tensor& temb) {
 }
 
 rows::Rows ResnetBlock::byRows(const rows::Rows& x) {
-  const rows::Rows h = rows::convolved(rows::normalized(x, norm1_, kGroups, kEps, /*silu=*/true), conv1_);
+  const rows::Rows h =
+      rows::heldBeside(rows::convolved(rows::normalized(x, norm1_, kGroups, kEps, /*silu=*/true), conv1_));
   const rows::Rows change = rows::convolved(rows::normalized(h, norm2_, kGroups, kEps, /*silu=*/true), conv2_);
   if (!shortcut_) return rows::sum(x, change);
   if (shortcut_->weight.size(2) == 3) return rows::sum(rows::convolved(x, shortcut_), change);
@@ -87,10 +88,7 @@ at::Tensor Upsample::forward(const at::Tensor& x) {
   return at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}, 2.0, 2.0);
 }
 
-rows::Rows Upsample::byRows(const rows::Rows& x) {
-  const rows::Rows h = rows::doubled(x);
-  return conv_ ? rows::convolved(h, conv_) : h;
-}
+rows::Rows Upsample::byRows(const rows::Rows& x) { return rows::doubled(x, conv_); }
 
 Downsample::Downsample(int64_t channels, bool withConv) {
   if (withConv)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../core/context.h"
+#include "../kernels/conv2d.h"
 #include "../kernels/group_norm.h"
 
 namespace ldm::rows {
@@ -15,15 +16,23 @@ namespace ldm::rows {
 namespace {
 
 thread_local int64_t tileSide = 0;
+thread_local int64_t heldBytes = 0;  ///< of all images that are held on this thread
 
-/// Strips have a multiple of that many rows.
-constexpr int64_t kAlignment = 4;
-constexpr int64_t kHeldBytes = int64_t{1} << 30;
+/// With fewer rows too many are computed for their neighbours only.
+constexpr int64_t kFewestRows = 16;
+/// Bytes of an image that are held for each pixel of a tile: 1 GiB with tiles of 256x256.
+constexpr int64_t kHeldBytesPerPixel = int64_t{16} << 10;
 
-/// Rows of a strip of an image of that width.
+/// Convolutions work on squares of as many rows: more computed at once cost nothing up to the next multiple.
+constexpr int64_t kConvolvedRows = 4;
+
+int64_t roundedUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+/// Rows of a strip of an image of that width: a quarter of a tile's pixels, because several images are worked on at a
+/// time.
 int64_t stripOf(const Image& image) {
-  const int64_t rows = tileSide * tileSide / std::max<int64_t>(1, image.width());
-  return std::min(image.height(), std::max<int64_t>(2, rows / kAlignment) * kAlignment);
+  const int64_t rows = tileSide * tileSide / 4 / std::max<int64_t>(1, image.width());
+  return std::min(image.height(), std::max(kFewestRows, rows / kConvolvedRows * kConvolvedRows));
 }
 
 /// Strips one after another.
@@ -38,7 +47,10 @@ void forStrips(const Image& image, const std::function<void(int64_t, int64_t)>& 
 class Stored : public Image {
  public:
   Stored(int64_t height, int64_t width) : Image(height, width) {}
+  ~Stored() override { release(height()); }
+  Stored(const Stored&) = delete;
   void append(at::Tensor strip) {
+    heldBytes += static_cast<int64_t>(strip.nbytes());
     const int64_t end = ends_.empty() ? strip.size(2) : ends_.back() + strip.size(2);
     ends_.push_back(end);
     strips_.push_back(std::move(strip));
@@ -53,7 +65,10 @@ class Stored : public Image {
   }
   int64_t origin(int64_t from) const override { return from; }
   void release(int64_t row) override {
-    for (size_t i = 0; i < strips_.size() && ends_[i] <= row; ++i) strips_[i].reset();
+    for (size_t i = 0; i < strips_.size() && ends_[i] <= row; ++i) {
+      if (strips_[i].defined()) heldBytes -= static_cast<int64_t>(strips_[i].nbytes());
+      strips_[i].reset();
+    }
   }
 
  private:
@@ -77,9 +92,17 @@ class Remembered : public Derived {
  public:
   using Derived::Derived;
   at::Tensor rows(int64_t from, int64_t to) override {
-    if (!last_.defined() || from < first_ || to > first_ + last_.size(2)) {
+    const int64_t end = last_.defined() ? first_ + last_.size(2) : 0;
+    if (from < first_ || from >= end) {
       last_.reset();
-      last_ = x_->rows(from, to);
+      last_ = x_->rows(from, x_->goodEnd(from, to));
+      first_ = from;
+    } else if (to > end) {
+      // as large as what it shows: what it shows it from has to be free before more is computed
+      at::Tensor before = last_.narrow(2, from - first_, end - from);
+      before = before.clone(before.suggest_memory_format());
+      last_.reset();
+      last_ = at::cat({before, x_->rows(end, x_->goodEnd(end, to))}, 2);
       first_ = from;
     }
     return last_.narrow(2, from - first_, to - from);
@@ -107,6 +130,10 @@ class Convolved : public Derived {
     const int64_t first = std::max<int64_t>(0, from - 1), last = std::min(height(), to + 1);
     return conv_->forward(x_->rows(first, last)).narrow(2, from - first, to - from);
   }
+  int64_t goodEnd(int64_t from, int64_t to) const override {
+    const int64_t first = std::max<int64_t>(0, from - 1);
+    return std::min(height(), first + roundedUp(to + 1 - first, kConvolvedRows) - 1);
+  }
   int64_t origin(int64_t from) const override { return x_->origin(std::max<int64_t>(0, from - 1)); }
 
  private:
@@ -130,12 +157,27 @@ class Halved : public Derived {
 
 class Doubled : public Derived {
  public:
-  explicit Doubled(const Rows& x) : Derived(x, 2 * x->height(), 2 * x->width()) {}
+  Doubled(const Rows& x, std::shared_ptr<Conv> conv)
+      : Derived(x, 2 * x->height(), 2 * x->width()), conv_(std::move(conv)) {}
   at::Tensor rows(int64_t from, int64_t to) override {
-    const at::Tensor low = x_->rows(from / 2, (to + 1) / 2);
-    return at::upsample_nearest2d(low, {low.size(2) * 2, low.size(3) * 2}, 2.0, 2.0).narrow(2, from % 2, to - from);
+    const int64_t beside = conv_ ? 1 : 0;
+    const int64_t first = std::max<int64_t>(0, from - beside) / 2;
+    const int64_t last = std::min(x_->height(), (to + beside + 1) / 2);
+    const at::Tensor low = x_->rows(first, last);
+    const at::Tensor y = conv_ ? doubledConv2d(low, conv_->weight, conv_->bias)
+                               : at::upsample_nearest2d(low, {low.size(2) * 2, low.size(3) * 2}, 2.0, 2.0);
+    return y.narrow(2, from - 2 * first, to - from);
   }
-  int64_t origin(int64_t from) const override { return x_->origin(from / 2); }
+  int64_t goodEnd(int64_t from, int64_t to) const override {
+    if (!conv_) return to;
+    // At either border up to two rows are dropped: two strips at a time.
+    const int64_t first = std::max<int64_t>(0, from - 1) / 2 * 2, last = std::max(to, from + 2 * stripOf(*this));
+    return std::min(height(), first + roundedUp(last + 1 - first, kConvolvedRows) - 1);
+  }
+  int64_t origin(int64_t from) const override { return x_->origin(std::max<int64_t>(0, from - (conv_ ? 1 : 0)) / 2); }
+
+ private:
+  std::shared_ptr<Conv> conv_;  ///< or null
 };
 
 /// Of two images that are computed from the same one.
@@ -147,7 +189,13 @@ class Sum : public Derived {
     const at::Tensor b = b_->rows(from, to);
     return x_->rows(from, to) + b;
   }
+  int64_t goodEnd(int64_t from, int64_t to) const override { return b_->goodEnd(from, to); }
+  // Where the two come from images in memory of different sizes, the smaller of their rows is early enough for both.
   int64_t origin(int64_t from) const override { return std::min(x_->origin(from), b_->origin(from)); }
+  void release(int64_t row) override {
+    x_->release(row);
+    b_->release(row);
+  }
 
  private:
   Rows b_;
@@ -201,20 +249,39 @@ at::Tensor collected(const Rows& image) {
   return all;
 }
 
-Rows held(const Rows& image) {
-  auto stored = std::make_shared<Stored>(image->height(), image->width());
+Rows remembered(const Rows& image) { return std::make_shared<Remembered>(image); }
+
+namespace {
+
+/// The rows of an image as long as all of them take at most `most` bytes; `after(to)` is called behind each strip. Null
+/// where they take more.
+std::shared_ptr<Stored> stored(const Rows& image, int64_t most, const std::function<void(int64_t)>& after) {
+  auto all = std::make_shared<Stored>(image->height(), image->width());
   bool tooLarge = false;
   forStrips(*image, [&](int64_t from, int64_t to) {
     if (tooLarge) return;
     at::Tensor strip = image->rows(from, to);
-    tooLarge = static_cast<int64_t>(strip.nbytes()) / (to - from) * image->height() > kHeldBytes;
+    tooLarge = static_cast<int64_t>(strip.nbytes()) / (to - from) * image->height() > most;
     if (tooLarge) return;
     // as large as what it shows: a view would keep the rows around it
-    stored->append(strip.nbytes() < strip.storage().nbytes() ? strip.clone(strip.suggest_memory_format()) : strip);
-    image->release(image->origin(to));
+    all->append(strip.nbytes() < strip.storage().nbytes() ? strip.clone(strip.suggest_memory_format()) : strip);
+    after(to);
   });
-  if (tooLarge) return std::make_shared<Remembered>(image);
-  return stored;
+  return tooLarge ? nullptr : all;
+}
+
+int64_t mostHeldBytes() { return kHeldBytesPerPixel * tileSide * tileSide; }
+
+}  // namespace
+
+Rows held(const Rows& image) {
+  const auto all = stored(image, mostHeldBytes(), [&](int64_t to) { image->release(image->origin(to)); });
+  return all ? all : remembered(image);
+}
+
+Rows heldBeside(const Rows& image) {
+  const auto all = stored(image, mostHeldBytes() - heldBytes, [](int64_t) {});
+  return all ? all : remembered(image);
 }
 
 Rows mapped(const Rows& x, std::function<at::Tensor(const at::Tensor&)> f) {
@@ -224,7 +291,7 @@ Rows convolved(const Rows& x, const std::shared_ptr<Conv>& conv) { return std::m
 Rows halved(const Rows& x, int64_t extra, std::function<at::Tensor(const at::Tensor&, bool)> f) {
   return std::make_shared<Halved>(x, extra, std::move(f));
 }
-Rows doubled(const Rows& x) { return std::make_shared<Doubled>(x); }
+Rows doubled(const Rows& x, const std::shared_ptr<Conv>& conv) { return std::make_shared<Doubled>(x, conv); }
 Rows sum(const Rows& a, const Rows& b) { return std::make_shared<Sum>(a, b); }
 Rows normalized(const Rows& x, const std::shared_ptr<GroupNorm>& norm, int64_t groups, double eps, bool silu) {
   return std::make_shared<Normalized>(x, norm, groups, eps, silu);

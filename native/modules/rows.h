@@ -19,7 +19,8 @@ namespace ldm::rows {
 /// Makes first stages work by rows while it lives, on this thread.
 class TileScope {
  public:
-  /// @param side of a square in pixels, of which as many are worked on at a time; 0: images as a whole
+  /// @param side of a square in pixels: a quarter as many are worked on at a time, and what may be held follows it; 0:
+  /// images as a whole
   explicit TileScope(int64_t side);
   ~TileScope();
   TileScope(const TileScope&) = delete;
@@ -41,6 +42,8 @@ class Image {
   int64_t width() const { return width_; }
   /// Rows [from, to) as [n, c, to - from, w].
   virtual at::Tensor rows(int64_t from, int64_t to) = 0;
+  /// The row, `to` or one below it, up to which rows from `from` on are best computed at once.
+  virtual int64_t goodEnd(int64_t from, int64_t to) const { return to; }
   /// The first row that the rows from `from` on need of the image in memory from which all is computed.
   virtual int64_t origin(int64_t from) const = 0;
   /// Frees what is before row `row` of the image in memory.
@@ -62,9 +65,13 @@ class ByRows {
 Rows whole(const at::Tensor& image);
 /// All of an image.
 at::Tensor collected(const Rows& image);
-/// The image held in memory, if that takes at most a gibibyte, and what it was computed from released meanwhile; else
-/// as it is, with the rows that were asked for last remembered.
+/// The image with the rows that were asked for last, so that of the next ones only those are computed that are new.
+Rows remembered(const Rows& image);
+/// The image held in memory, if that takes at most 16 KiB for each pixel of a tile (1 GiB with 256x256), and what it
+/// was computed from released meanwhile; else `remembered`.
 Rows held(const Rows& image);
+/// The image held in memory beside what it is computed from, if all that is held takes as little; else `remembered`.
+Rows heldBeside(const Rows& image);
 
 /// `f` of rows, which keeps them apart (1x1 convolutions, activations).
 Rows mapped(const Rows& x, std::function<at::Tensor(const at::Tensor&)> f);
@@ -73,8 +80,8 @@ Rows convolved(const Rows& x, const std::shared_ptr<Conv>& conv);
 /// Halved in both directions by `f` of rows [2 a, 2 b + extra) for rows [a, b); the second argument says that the last
 /// one lies below the image.
 Rows halved(const Rows& x, int64_t extra, std::function<at::Tensor(const at::Tensor&, bool)> f);
-/// Nearest neighbour to twice the size.
-Rows doubled(const Rows& x);
+/// Nearest neighbour to twice the size, then `conv` (3x3, stride 1, padding 1) unless it is null.
+Rows doubled(const Rows& x, const std::shared_ptr<Conv>& conv);
 Rows sum(const Rows& a, const Rows& b);
 /// x * sigmoid(x), unless `silu` is off, of the group norm over all rows.
 Rows normalized(const Rows& x, const std::shared_ptr<GroupNorm>& norm, int64_t groups, double eps, bool silu);
