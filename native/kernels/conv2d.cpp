@@ -29,7 +29,8 @@ at::Tensor fastConv2d(const at::Tensor& x, const at::Tensor& w, const at::Tensor
   const bool unit = stride == 1 && padding == 0 && w.size(2) == 1 && w.size(3) == 1;
   if (unit) return pointwise(x, w, bias);
   if (stride == 1 && padding == 1) {
-    if (winogradFixedSuits(x, w, /*doubled=*/false)) return winogradFixedConv3x3(x, w, bias, /*doubled=*/false);
+    if (x.scalar_type() == at::kBFloat16 && winogradFixedSuits(x, w, /*doubled=*/false))
+      return winogradFixedConv3x3(x, w, bias, /*doubled=*/false);
     if (winogradSuits(x, w)) return winogradConv3x3(x, w, bias);
   }
   if (im2colSuits(x, w, stride, padding)) return im2colConv(x, w, bias, stride, padding);
@@ -42,6 +43,11 @@ at::Tensor inLayoutFor(int64_t pixels, const at::Tensor& x) {
   return x.contiguous(pixels <= kFewPixels ? at::MemoryFormat::Contiguous : at::MemoryFormat::ChannelsLast);
 }
 
+/// The bias, also where there is none: autograd's functions take no undefined tensors.
+at::Tensor offsetOf(const at::Tensor& weight, const at::Tensor& bias) {
+  return bias.defined() ? bias : at::zeros({weight.size(0)}, weight.options().requires_grad(false));
+}
+
 at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                               int64_t padding) {
   // Frozen weights belong to networks that only measure (LPIPS), whose kinks make much of a rounding error.
@@ -50,14 +56,29 @@ at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, con
   const bool few = pixels * weight.size(0) < kFewElements;
   if (!few && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && padding == 0)
     return pointwiseWithGradient(x, weight, bias);
-  // these take no undefined tensors
-  const auto offset = [&] { return bias.defined() ? bias : at::zeros({weight.size(0)}, x.options()); };
-  if (columnsSuit(x, weight, stride, padding)) return columnsWithGradient(x, weight, offset(), stride, padding);
+  if (columnsSuit(x, weight, stride, padding))
+    return columnsWithGradient(x, weight, offsetOf(weight, bias), stride, padding);
   // with fewer channels the three transforms of a step take as long as the products that they save
   const bool wide = std::min(weight.size(0), weight.size(1)) >= 128;
   if (!few && wide && stride == 1 && padding == 1 && winogradSuits(x, weight))
-    return winogradWithGradient(x, weight, offset());
+    return winogradWithGradient(x, weight, offsetOf(weight, bias));
   return at::conv2d(few && x.is_contiguous() ? x : inLayoutFor(pixels, x), weight, bias, stride, padding);
+}
+
+/// Under autocast to bfloat16.
+at::Tensor conv2dInHalf(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
+                        int64_t padding) {
+  const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
+  if (columnsSuit(x, weight, stride, padding))
+    return columnsWithGradient(half(x), half(weight), half(offsetOf(weight, bias)), stride, padding);
+  const int64_t pixels = x.size(0) * (x.size(2) / stride) * (x.size(3) / stride);
+  if (std::max(pixels * weight.size(0), weight.numel()) < kFewElements)
+    return at::conv2d(x, weight, bias, stride, padding);
+  if (stride == 1 && padding == 1 && winogradFixedSuits(x, weight, /*doubled=*/false))
+    return winogradFixedWithGradient(x, weight, offsetOf(weight, bias), /*doubled=*/false);
+  if (stride == 1 && padding == 0 && weight.size(2) == 1 && weight.size(3) == 1)
+    return pointwiseWithGradient(half(x), half(weight), bias.defined() ? half(bias) : bias);
+  return at::conv2d(inLayoutFor(pixels, x), weight, bias, stride, padding);
 }
 
 }  // namespace
@@ -66,6 +87,8 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
                   int64_t padding) {
   if (x.dim() == 4 && x.size(1) == weight.size(1) && fastTraining({x, weight, bias}))
     return conv2dWithGradient(x, weight, bias, stride, padding);
+  if (x.dim() == 4 && x.size(1) == weight.size(1) && fastHalfTraining({x, weight, bias}))
+    return conv2dInHalf(x, weight, bias, stride, padding);
   const FastScope fast({x, weight, bias});
   if (!fast || x.dim() != 4 || x.size(1) != weight.size(1))
     return at::conv2d(x, widened(weight, x), bias, stride, padding);
@@ -73,11 +96,16 @@ at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
 }
 
 at::Tensor doubledConv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (!needGradients({x, weight, bias}) && x.size(1) == weight.size(1)) {
+  const bool fits = x.dim() == 4 && x.size(1) == weight.size(1);
+  if (fits && fastHalfTraining({x, weight, bias}) && 4 * x.numel() >= kFewElements &&
+      winogradFixedSuits(x, weight, /*doubled=*/true))
+    return winogradFixedWithGradient(x, weight, offsetOf(weight, bias), /*doubled=*/true);
+  if (fits && !needGradients({x, weight, bias})) {
     const FastScope fast({x, weight, bias});
     if (fast) {
       const at::Tensor image = fast.take(x), w = fast.take(weight);
-      if (winogradFixedSuits(image, w, /*doubled=*/true)) return winogradFixedConv3x3(image, w, bias, /*doubled=*/true);
+      if (image.scalar_type() == at::kBFloat16 && winogradFixedSuits(image, w, /*doubled=*/true))
+        return winogradFixedConv3x3(image, w, bias, /*doubled=*/true);
       if (winogradSuits(image, w, /*doubled=*/true)) return winogradDoubledConv3x3(image, w, bias);
     }
   }

@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "../core/full_precision.h"
 #include "im2col.h"
 #include "linear.h"
 #include "winograd.h"
+#include "winograd_fixed.h"
 
 namespace ldm {
 
@@ -34,6 +36,35 @@ class WinogradFunction : public torch::autograd::Function<WinogradFunction> {
     if (ctx->needs_input_grad(0)) dx = winogradConv3x3(dy, saved[1], {}, /*transposed=*/true);
     if (ctx->needs_input_grad(1)) dw = winogradWeightGradient(saved[0], dy);
     return {dx, dw, biasGradient(*ctx, dy)};
+  }
+};
+
+class FixedFunction : public torch::autograd::Function<FixedFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& input, const at::Tensor& weight,
+                            const at::Tensor& bias, bool doubled) {
+    const FullPrecision noAutocast;
+    const at::Tensor x = input.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+    ctx->save_for_backward({weight.requires_grad() ? x : at::Tensor(), weight});
+    ctx->saved_data["doubled"] = doubled;
+    return winogradFixedConv3x3(x, weight, bias, doubled);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list above) {
+    const FullPrecision noAutocast;
+    const auto saved = ctx->get_saved_variables();
+    const bool doubled = ctx->saved_data["doubled"].toBool();
+    const at::Tensor dy = above[0].to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+    at::Tensor dx, dw, db;
+    if (ctx->needs_input_grad(0)) {
+      dx = winogradFixedConv3x3(dy, saved[1], {}, /*doubled=*/false, /*transposed=*/true);
+      if (doubled)  // the sum over the 2x2 copies of a pixel
+        dx = at::avg_pool2d(dx, {2, 2}, {2, 2}, {0, 0}, /*ceil_mode=*/false, /*count_include_pad=*/true,
+                            /*divisor_override=*/1);
+    }
+    if (ctx->needs_input_grad(1)) dw = winogradFixedWeightGradient(saved[0], dy, doubled);
+    if (ctx->needs_input_grad(2)) db = dy.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, at::kFloat);
+    return {dx, dw, db, {}};
   }
 };
 
@@ -74,6 +105,11 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
 
 at::Tensor winogradWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return WinogradFunction::apply(x, weight, bias);
+}
+
+at::Tensor winogradFixedWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                                     bool doubled) {
+  return FixedFunction::apply(x, weight, bias, doubled);
 }
 
 bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding) {

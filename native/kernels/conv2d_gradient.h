@@ -8,6 +8,12 @@ namespace ldm {
 /// winogradConv3x3() that autograd can go back through (once: the gradients have none of their own).
 at::Tensor winogradWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
+/// winogradFixedConv3x3() that autograd can go back through (once). Takes fp32 or bfloat16; the result is bfloat16, the
+/// gradients of weight and bias are computed in fp32 from bfloat16 operands.
+/// @param bias not undefined
+at::Tensor winogradFixedWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                                     bool doubled);
+
 /// Whether columnsWithGradient() is the fastest way: many weights for few pixels, where libtorch's convolution spends
 /// its time on bringing weights and their gradient into another order.
 bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding);

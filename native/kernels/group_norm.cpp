@@ -236,8 +236,9 @@ void contiguous(const float* x, float* y, const Task& task) {
 bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   // libtorch's own kernels for channels-last tensors are neither accurate nor fast
   if (needGradients({x, weight, bias}))
-    return weight.dim() == 1 && fastTraining({x, weight, bias}) &&
-           (isChannelsLast(x) || (x.is_contiguous() && x.numel() >= kFewElements));
+    return weight.dim() == 1 && ((fastTraining({x, weight, bias}) &&
+                                  (isChannelsLast(x) || (x.is_contiguous() && x.numel() >= kFewElements))) ||
+                                 (fastHalfTraining({x, weight, bias}) && isChannelsLast(x)));
   if (isChannelsLast(x))
     return (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && FastScope({x, weight, bias});
   return x.scalar_type() == at::kFloat && x.is_contiguous() && FastScope({x, weight, bias});

@@ -8,7 +8,7 @@
 namespace ldm {
 
 /// Whether groupNorm() can take these: fp32 or bfloat16 on the CPU, channels-last or (fp32) contiguous; with
-/// gradients fp32, unless it is small and contiguous.
+/// gradients fp32, unless it is small and contiguous, or under autocast to bfloat16 what is channels-last.
 bool groupNormSuits(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// group_norm(x, groups, weight, bias, eps) (Wu & He 2018), then x * sigmoid(x) when `silu`, in the layout of x.

@@ -62,44 +62,64 @@ struct Channels {
 };
 
 /// du of rows [begin, end), and sums over them: `sums` has C of du, then C of du (x - mean).
-LDM_SIMD void slopeRows(const float* __restrict x, const float* __restrict dy, float* __restrict du,
-                        const float* __restrict mean, const float* __restrict scale, const float* __restrict offset,
-                        double* __restrict sums, float* __restrict partial, int64_t channels, bool activated,
-                        int64_t begin, int64_t end) {
+template <class T>
+LDM_INLINE void addSlopes(const T* __restrict x, const T* __restrict dy, T* __restrict du, const float* __restrict mean,
+                          const float* __restrict scale, const float* __restrict offset, double* __restrict sums,
+                          float* __restrict partial, int64_t channels, bool activated, int64_t begin, int64_t end) {
   for (int64_t from = begin; from < end; from += kRows) {
     std::memset(partial, 0, static_cast<size_t>(2 * channels) * sizeof(float));
     for (int64_t row = from; row < std::min(end, from + kRows); ++row) {
-      const float* __restrict values = x + row * channels;
-      const float* __restrict above = dy + row * channels;
-      float* __restrict slopes = du + row * channels;
+      const T* __restrict values = x + row * channels;
+      const T* __restrict above = dy + row * channels;
+      T* __restrict slopes = du + row * channels;
       if (activated)
         for (int64_t c = 0; c < channels; ++c) {
-          const float d = above[c] * siluSlope(values[c] * scale[c] + offset[c]);
-          slopes[c] = d;
+          const float v = widen(values[c]), d = widen(above[c]) * siluSlope(v * scale[c] + offset[c]);
+          slopes[c] = narrow<T>(d);
           partial[c] += d;
-          partial[channels + c] += d * (values[c] - mean[c]);
+          partial[channels + c] += d * (v - mean[c]);
         }
       else
         for (int64_t c = 0; c < channels; ++c) {
-          const float d = above[c];
-          slopes[c] = d;
+          const float v = widen(values[c]), d = widen(above[c]);
+          slopes[c] = above[c];
           partial[c] += d;
-          partial[channels + c] += d * (values[c] - mean[c]);
+          partial[channels + c] += d * (v - mean[c]);
         }
     }
     for (int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[c];
   }
 }
 
-LDM_SIMD void combineRows(const float* __restrict x, float* __restrict dx, const float* __restrict mean,
-                          const float* __restrict ofSlope, const float* __restrict ofValue,
-                          const float* __restrict constant, int64_t channels, int64_t begin, int64_t end) {
+LDM_SIMD void slopeRows(const float* x, const float* dy, float* du, const float* mean, const float* scale,
+                        const float* offset, double* sums, float* partial, int64_t channels, bool activated,
+                        int64_t begin, int64_t end) {
+  addSlopes(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
+}
+LDM_SIMD void slopeRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean, const float* scale,
+                        const float* offset, double* sums, float* partial, int64_t channels, bool activated,
+                        int64_t begin, int64_t end) {
+  addSlopes(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
+}
+
+template <class T>
+LDM_INLINE void combineSlopes(const T* __restrict x, T* __restrict dx, const float* __restrict mean,
+                              const float* __restrict ofSlope, const float* __restrict ofValue,
+                              const float* __restrict constant, int64_t channels, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
-    const float* __restrict values = x + row * channels;
-    float* __restrict to = dx + row * channels;
+    const T* __restrict values = x + row * channels;
+    T* __restrict to = dx + row * channels;
     for (int64_t c = 0; c < channels; ++c)
-      to[c] = to[c] * ofSlope[c] + ((values[c] - mean[c]) * ofValue[c] + constant[c]);
+      to[c] = narrow<T>(widen(to[c]) * ofSlope[c] + ((widen(values[c]) - mean[c]) * ofValue[c] + constant[c]));
   }
+}
+LDM_SIMD void combineRows(const float* x, float* dx, const float* mean, const float* ofSlope, const float* ofValue,
+                          const float* constant, int64_t channels, int64_t begin, int64_t end) {
+  combineSlopes(x, dx, mean, ofSlope, ofValue, constant, channels, begin, end);
+}
+LDM_SIMD void combineRows(const Bf16Bits* x, Bf16Bits* dx, const float* mean, const float* ofSlope,
+                          const float* ofValue, const float* constant, int64_t channels, int64_t begin, int64_t end) {
+  combineSlopes(x, dx, mean, ofSlope, ofValue, constant, channels, begin, end);
 }
 
 LDM_SIMD void slopeSpan(const float* __restrict x, const float* __restrict dy, float* __restrict du, float mean,
@@ -140,8 +160,9 @@ struct Sizes {
 };
 
 /// `sums` and `products` [N, C]: of du and du x^.
-void channelsLast(const float* x, const float* dy, float* dx, const Sizes& n, const double* statistics,
-                  const float* weight, const float* bias, bool activated, double* sums, double* products) {
+template <class T>
+void channelsLast(const T* x, const T* dy, T* dx, const Sizes& n, const double* statistics, const float* weight,
+                  const float* bias, bool activated, double* sums, double* products) {
   const int64_t grain = std::max<int64_t>(1, kGrain / n.channels), threads = at::get_num_threads();
   std::vector<double> parts(static_cast<size_t>(threads * 2 * n.channels));
   Channels per(n.channels);
@@ -215,17 +236,24 @@ class GroupNormFunction : public torch::autograd::Function<GroupNormFunction> {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor &x = saved[0], &statistics = saved[3];
     const bool last = isChannelsLast(x);
-    const at::Tensor dy = above[0].contiguous(last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
-    const at::Tensor weight = saved[1].contiguous(), bias = saved[2].contiguous();
+    const at::Tensor dy =
+        above[0].to(x.scalar_type()).contiguous(last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+    const at::Tensor weight = saved[1].to(at::kFloat).contiguous(), bias = saved[2].to(at::kFloat).contiguous();
     at::Tensor dx = at::empty_like(x);
     const int64_t batch = x.size(0), channels = x.size(1), groups = statistics.size(1);
     const Sizes sizes{batch, channels, x.numel() / (batch * channels), groups, channels / groups};
     at::Tensor sums = at::empty({2, batch, channels}, at::kDouble);
     double* total = sums.mutable_data_ptr<double>();
-    const auto run = last ? channelsLast : contiguous;
-    run(x.const_data_ptr<float>(), dy.const_data_ptr<float>(), dx.mutable_data_ptr<float>(), sizes,
-        statistics.const_data_ptr<double>(), weight.const_data_ptr<float>(), bias.const_data_ptr<float>(),
-        ctx->saved_data["activated"].toBool(), total, total + batch * channels);
+    const auto differentiate = [&]<class T>(auto run) {
+      run(static_cast<const T*>(x.const_data_ptr()), static_cast<const T*>(dy.const_data_ptr()),
+          static_cast<T*>(dx.mutable_data_ptr()), sizes, statistics.const_data_ptr<double>(),
+          weight.const_data_ptr<float>(), bias.const_data_ptr<float>(), ctx->saved_data["activated"].toBool(), total,
+          total + batch * channels);
+    };
+    if (x.scalar_type() == at::kBFloat16)
+      differentiate.operator()<Bf16Bits>(channelsLast<Bf16Bits>);
+    else
+      differentiate.operator()<float>(last ? channelsLast<float> : contiguous);
     const at::Tensor parameters = sums.sum(1).to(at::kFloat);
     return {dx, parameters[1], parameters[0], {}, {}, {}};
   }

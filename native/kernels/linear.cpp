@@ -27,9 +27,15 @@ at::Tensor matrixProduct(const at::Tensor& x, const at::Tensor& weight, const at
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
-  if (fastTraining({x, weight, bias}) && weight.requires_grad() &&
-      std::max({x.numel(), weight.numel(), x.numel() / x.size(-1) * weight.size(0)}) >= kFewElements)
-    return linearWithGradient(x.reshape({-1, x.size(-1)}), weight, bias).view(shape);
+  if (std::max({x.numel(), weight.numel(), x.numel() / x.size(-1) * weight.size(0)}) >= kFewElements) {
+    const at::Tensor rows = x.reshape({-1, x.size(-1)});
+    if (fastTraining({x, weight, bias}) && weight.requires_grad())
+      return linearWithGradient(rows, weight, bias).view(shape);
+    if (fastHalfTraining({x, weight, bias}))
+      return linearWithGradient(rows.to(at::kBFloat16), weight.to(at::kBFloat16),
+                                bias.defined() ? bias.to(at::kBFloat16) : bias)
+          .view(shape);
+  }
   const FastScope fast({x, weight, bias});
   if (!fast) return at::linear(x, widened(weight, x), bias);
   const at::Tensor rows = fast.take(x.reshape({-1, x.size(-1)}));

@@ -43,7 +43,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     at::Tensor dx, dw, db;
     if (ctx->needs_input_grad(0)) dx = matrixProduct(dy, saved[1].t());
     if (ctx->needs_input_grad(1)) dw = matrixProduct(dy.t(), saved[0].t());
-    if (biasNeedsGradient(*ctx)) db = dy.sum(0);
+    if (biasNeedsGradient(*ctx)) db = dy.sum(at::IntArrayRef{0}, /*keepdim=*/false, at::kFloat);
     return {dx, dw, db};
   }
 };
@@ -70,7 +70,7 @@ class PlanesFunction : public torch::autograd::Function<PlanesFunction> {
       dw = matrixProduct(dy[0], x[0]);
       for (int64_t n = 1; n < dy.size(0); ++n) dw.add_(matrixProduct(dy[n], x[n]));
     }
-    if (biasNeedsGradient(*ctx)) db = dy.sum(at::IntArrayRef{0, 2});
+    if (biasNeedsGradient(*ctx)) db = dy.sum(at::IntArrayRef{0, 2}, /*keepdim=*/false, at::kFloat);
     return {dx, dw, db};
   }
 

@@ -6,7 +6,8 @@
 
 namespace ldm {
 
-/// x [P, C] times weight [O, C]^T, plus the bias [O] unless that is undefined, in fp32. With autograd (once: the
+/// x [P, C] times weight [O, C]^T, plus the bias [O] unless that is undefined, all in fp32 or all in
+/// bfloat16. With autograd (once: the
 /// gradients have none of their own).
 at::Tensor linearWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 

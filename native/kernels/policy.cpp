@@ -61,12 +61,26 @@ bool needGradients(std::initializer_list<at::Tensor> tensors) {
                      [](const at::Tensor& t) { return t.defined() && t.requires_grad(); });
 }
 
+namespace {
+
+/// Whether some need a gradient and all are dense, on the CPU and of these formats.
+bool trained(std::initializer_list<at::Tensor> tensors, at::ArrayRef<at::ScalarType> types) {
+  return needGradients(tensors) && std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& t) {
+           return !t.defined() || (t.device().is_cpu() && t.layout() == at::kStrided && t.numel() > 0 &&
+                                   std::find(types.begin(), types.end(), t.scalar_type()) != types.end());
+         });
+}
+
+}  // namespace
+
 bool fastTraining(std::initializer_list<at::Tensor> tensors) {
   if (kernelPolicy() != KernelPolicy::Fast || at::autocast::is_autocast_enabled(at::kCPU)) return false;
-  return needGradients(tensors) && std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) {
-           return !t.defined() ||
-                  (t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && t.numel() > 0);
-         });
+  return trained(tensors, {at::kFloat});
+}
+
+bool fastHalfTraining(std::initializer_list<at::Tensor> tensors) {
+  if (kernelPolicy() != KernelPolicy::Fast || !autocasting()) return false;
+  return at::autocast::get_autocast_dtype(at::kCPU) == at::kBFloat16 && trained(tensors, {at::kFloat, at::kBFloat16});
 }
 
 }  // namespace ldm

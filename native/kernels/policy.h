@@ -46,8 +46,12 @@ constexpr int64_t kFewElements = int64_t{1} << 17;
 /// Whether autograd records what is computed from these; undefined ones do not count.
 bool needGradients(std::initializer_list<at::Tensor> tensors);
 
-/// Whether fast paths with gradients may serve an operation on these tensors: some need a gradient, and all are dense,
-/// on the CPU and in fp32. Under autocast none may.
+/// Whether fast paths with gradients may serve an operation on these tensors in fp32: some need a gradient, and all are
+/// dense, on the CPU and in fp32. Under autocast none may.
 bool fastTraining(std::initializer_list<at::Tensor> tensors);
+
+/// The same under autocast to bfloat16: what is computed is in bfloat16, with sums in fp32; parameters and their
+/// gradients are in fp32. The tensors may be in either.
+bool fastHalfTraining(std::initializer_list<at::Tensor> tensors);
 
 }  // namespace ldm

@@ -181,8 +181,8 @@ at::Tensor convolved(const at::Tensor& input, const at::Tensor& weight, const at
       transposed ? FilterStrides{9, out * 9, /*rotated=*/true} : FilterStrides{in * 9, 9, /*rotated=*/false};
   const at::Tensor offset =
       bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({out}, w.options().dtype(at::kFloat));
-  if (x.scalar_type() == at::kFloat && !transposed && winogradFloatAvailable())
-    return winogradFloatConv3x3(x, w, offset, /*doubled=*/factor == 2);
+  if (x.scalar_type() == at::kFloat && winogradFloatAvailable())
+    return winogradFloatConv3x3(x, w, offset, /*doubled=*/factor == 2, transposed);
   const at::Tensor y = at::empty({x.size(0), out, x.size(2) * factor, x.size(3) * factor},
                                  x.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (x.scalar_type() == at::kFloat)

@@ -1,21 +1,12 @@
 #include "winograd_fixed.h"
 
-#include "winograd_panels.h"
+#include "winograd_integers.h"
 
 #ifdef LDM_AVX512
-
-/// For functions that are called only where available().
-#define LDM_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
-#define LDM_VNNI_INLINE LDM_VNNI inline __attribute__((always_inline))
 
 namespace ldm {
 
 namespace {
-
-using Integer = int16_t;
-
-/// The norm of what is multiplied: a little below 2^15, so that no integer leaves its 16 bits.
-constexpr float kNorm = 32736.f;
 
 /// Products are held in half precision, whose error is a third of that of the integers; this brings them into its
 /// range.
@@ -30,22 +21,7 @@ LDM_VNNI_INLINE __m512 loadHalf(const Half* from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-/// The factor that brings numbers with this sum of squares to kNorm.
-LDM_VNNI_INLINE __m512 factorFor(__m512 squares) {
-  const __m512 zero = _mm512_setzero_ps();
-  const __m512 factor = _mm512_div_ps(_mm512_set1_ps(kNorm), _mm512_sqrt_ps(squares));
-  return _mm512_mask_mov_ps(factor, _mm512_cmp_ps_mask(squares, zero, _CMP_EQ_OQ), zero);
-}
-/// Its inverse; not a number where the sum of squares is none.
-LDM_VNNI_INLINE __m512 inverseFor(__m512 squares) {
-  return _mm512_mul_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1 / kNorm));
-}
-
-/// Added to a number of less than 2^22, brings its nearest integer to the lower half of the bits.
-constexpr float kToInteger = 3.f * (1 << 22);
-
-/// Lines of the transforms of winograd_transforms.h, on registers. Six values from three taps, without the factors
-/// of planeFactor(): an entry of the result is `step` after the one before.
+/// Six values from three taps, without the factors of planeFactor(), as the other lines of transforms.
 LDM_VNNI_INLINE void filterLine(__m512 a, __m512 b, __m512 c, __m512* out, int step) {
   const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar);
   const __m512 evenNear = _mm512_fmadd_ps(c, _mm512_set1_ps(kNear2), a);
@@ -63,21 +39,6 @@ constexpr float planeFactor(int64_t plane) {
   constexpr float near = 1 / (2 * kNear2 * (kNear2 - kFar2)), far = 1 / (2 * kFar2 * (kFar2 - kNear2));
   constexpr float lines[Four::kPatch] = {1 / (kNear2 * kFar2), near, near, far, far, 1};
   return lines[plane / Four::kPatch] * lines[plane % Four::kPatch];
-}
-
-/// Six values from six inputs.
-LDM_VNNI_INLINE void inputLine(const __m512* in, __m512* out, int step) {
-  const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar), near2 = _mm512_set1_ps(kNear2),
-               far2 = _mm512_set1_ps(kFar2), product = _mm512_set1_ps(kNear2 * kFar2),
-               sum = _mm512_set1_ps(kNear2 + kFar2);
-  const __m512 evenNear = _mm512_fnmadd_ps(far2, in[2], in[4]), oddNear = _mm512_fnmadd_ps(far2, in[1], in[3]);
-  const __m512 evenFar = _mm512_fnmadd_ps(near2, in[2], in[4]), oddFar = _mm512_fnmadd_ps(near2, in[1], in[3]);
-  out[0] = _mm512_fmadd_ps(product, in[0], _mm512_fnmadd_ps(sum, in[2], in[4]));
-  out[step] = _mm512_fmadd_ps(near, oddNear, evenNear);
-  out[2 * step] = _mm512_fnmadd_ps(near, oddNear, evenNear);
-  out[3 * step] = _mm512_fmadd_ps(far, oddFar, evenFar);
-  out[4 * step] = _mm512_fnmadd_ps(far, oddFar, evenFar);
-  out[5 * step] = _mm512_fmadd_ps(product, in[1], _mm512_fnmadd_ps(sum, in[3], in[5]));
 }
 
 /// Four outputs from six products.
@@ -98,13 +59,15 @@ LDM_VNNI_INLINE void filterColumns(const Lane* taps, __m512* half) {
     filterLine(_mm512_loadu_ps(taps[j]), _mm512_loadu_ps(taps[3 + j]), _mm512_loadu_ps(taps[6 + j]), half + j, 3);
 }
 
-/// weight[o][c][3][3] of kLanes output channels -> their integers at u + plane * stride: [c / 2][step][kLanes][2], of
-/// which these channels have one in `step`; and the inverse factors at inverse[plane][outs].
+/// The kLanes output channels from o on -> their integers at u + plane * stride: [c / 2][step][kLanes][2], of which
+/// these channels have one in `step`; and the inverse factors at inverse[plane][outs].
 /// @param taps scratch memory, 9 for each of the channels
-LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t stride, int64_t step, float* inverse,
-                               int64_t outs, int64_t channels, Lane* taps) {
+template <class T>
+LDM_VNNI void transformFilters(const Filters<T>& source, int64_t o, Integer* u, int64_t stride, int64_t step,
+                               float* inverse, int64_t outs, Lane* taps) {
   constexpr int kSide = Four::kPatch;
-  gatherTaps(weight, channels, taps);
+  const int64_t channels = source.channels;
+  gatherTaps(source, o, taps);
   __m512 squares[kPlanes];
   for (__m512& sum : squares) sum = _mm512_setzero_ps();
   for (int64_t c = 0; c < channels; ++c) {
@@ -123,7 +86,6 @@ LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t strid
     factor[p] = factorFor(squares[p]);
     _mm512_storeu_ps(inverse + p * outs, _mm512_mul_ps(inverseFor(squares[p]), _mm512_set1_ps(planeFactor(p))));
   }
-  const __m512 toInteger = _mm512_set1_ps(kToInteger);
   for (int64_t c = 0; c < channels; c += 2) {
     __m512 firstHalf[kSide * 3], secondHalf[kSide * 3], first[kSide], second[kSide];
     filterColumns(taps + c * 9, firstHalf);
@@ -136,10 +98,7 @@ LDM_VNNI void transformFilters(const Bf16Bits* weight, Integer* u, int64_t strid
 #pragma GCC unroll 6
       for (int j = 0; j < kSide; ++j) {
         const int p = i * kSide + j;
-        const __m512i low = _mm512_castps_si512(_mm512_fmadd_ps(first[j], factor[p], toInteger));
-        const __m512i high = _mm512_castps_si512(_mm512_fmadd_ps(second[j], factor[p], toInteger));
-        const __m512i pair = _mm512_mask_mov_epi16(low, 0xaaaaaaaa, _mm512_slli_epi32(high, 16));
-        _mm512_storeu_si512(target + p * stride, pair);
+        _mm512_storeu_si512(target + p * stride, interleaved(first[j], second[j], factor[p]));
       }
     }
   }
@@ -220,19 +179,6 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
     for (int64_t p = 0; p < kPlanes; ++p)
       roundPlane(scratch + p * channels, factor[p], v + p * stride + (t - first) * channels, channels);
   }
-}
-
-/// The channels c and c + 1 of a tile, in every lane.
-LDM_VNNI_INLINE __m512i pairOf(const Integer* row) {
-  int32_t pair;
-  std::memcpy(&pair, row, sizeof(pair));
-  return _mm512_set1_epi32(pair);
-}
-
-/// Adds a[2i] b[2i] + a[2i + 1] b[2i + 1] to each of `sums`: _mm512_dpwssd_epi32, around which GCC 12 copies its sums
-/// to other registers and to memory.
-LDM_VNNI_INLINE void addProducts(__m512i& sums, __m512i a, __m512i b) {
-  asm("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));
 }
 
 /// The sums over channel pairs of kTiles rows of v times kCount groups of u, times kHalfScale: m[kTiles][outs].
@@ -325,8 +271,6 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
   }
 }
 
-bool available() { return hasAvx512() && __builtin_cpu_supports("avx512vnni"); }
-
 /// Format of convolveByPanels().
 class FixedPoint {
  public:
@@ -337,9 +281,10 @@ class FixedPoint {
 
   FixedPoint(int64_t tiles, int64_t outs)
       : left_(static_cast<size_t>(tiles * kPlanes)), right_(static_cast<size_t>(kPlanes * outs)) {}
-  void filters(const Image* weight, Number* u, int64_t stride, int64_t step, int64_t outs, int64_t o, int64_t channels,
+  template <class T>
+  void filters(const Filters<T>& source, int64_t o, int64_t to, Number* u, int64_t stride, int64_t step, int64_t outs,
                Lane* taps) {
-    transformFilters(weight, u, stride, step, right_.data() + o, outs, channels, taps);
+    transformFilters(source, o, u, stride, step, right_.data() + to, outs, taps);
   }
   void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
               int64_t begin, int64_t end) {
@@ -363,10 +308,16 @@ class FixedPoint {
 
 }  // namespace
 
-at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled) {
-  const at::Tensor offset = bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({weight.size(0)}, at::kFloat);
-  return convolveByPanels<FixedPoint>(x.contiguous(at::MemoryFormat::ChannelsLast), weight.contiguous(), offset,
-                                      doubled);
+at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled,
+                                bool transposed) {
+  const at::Tensor image = x.contiguous(at::MemoryFormat::ChannelsLast), w = weight.contiguous();
+  const int64_t out = w.size(transposed ? 1 : 0);
+  const at::Tensor offset = bias.defined() ? bias.to(at::kFloat).contiguous() : at::zeros({out}, at::kFloat);
+  const auto convolve = [&]<class T>(const T* filters) {
+    return convolveByPanels<FixedPoint>(image, Filters<T>{filters, out, image.size(1), transposed}, offset, doubled);
+  };
+  return w.scalar_type() == at::kFloat ? convolve(w.const_data_ptr<float>())
+                                       : convolve(static_cast<const Bf16Bits*>(w.const_data_ptr()));
 }
 
 }  // namespace ldm
@@ -376,10 +327,10 @@ at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, c
 namespace ldm {
 
 namespace {
-bool available() { return false; }
+bool hasVnni() { return false; }
 }  // namespace
 
-at::Tensor winogradFixedConv3x3(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) {
+at::Tensor winogradFixedConv3x3(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) {
   TORCH_CHECK(false, "winogradFixedConv3x3 needs AVX-512 VNNI");
 }
 
@@ -390,7 +341,7 @@ at::Tensor winogradFixedConv3x3(const at::Tensor&, const at::Tensor&, const at::
 namespace ldm {
 
 bool winogradFixedSuits(const at::Tensor& x, const at::Tensor& weight, bool doubled) {
-  if (x.scalar_type() != at::kBFloat16 || !available() || weight.size(2) != 3 || weight.size(3) != 3) return false;
+  if (!hasVnni() || weight.size(2) != 3 || weight.size(3) != 3) return false;
   const int64_t in = weight.size(1), out = weight.size(0), factor = doubled ? 2 : 1;
   if (in % kLanes || out % kLanes || in < 64 || out < 64) return false;
   // Transforming the filters has to be little beside the products.

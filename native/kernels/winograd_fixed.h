@@ -11,8 +11,8 @@
 
 namespace ldm {
 
-/// Whether the processor has what winogradFixedConv3x3() is made of, and these bfloat16 tensors are worth its
-/// transforms: channels in multiples of 16 and enough of them, images large enough.
+/// Whether the processor has what winogradFixedConv3x3() is made of, and tensors of these shapes are worth its
+/// transforms: channels in multiples of 16 and enough of them, images large enough. They have to be in bfloat16.
 bool winogradFixedSuits(const at::Tensor& x, const at::Tensor& weight, bool doubled);
 
 /// conv2d(x, weight, bias, stride 1, padding 1) in bfloat16 for weight [O, C, 3, 3] and x [N, C, H, W] in any layout,
@@ -21,9 +21,18 @@ bool winogradFixedSuits(const at::Tensor& x, const at::Tensor& weight, bool doub
 ///
 /// The filters are transformed at each call: kept, they would take four times the memory of the weights, and reading
 /// them would take as long as transforming.
+/// @param weight fp32 or bfloat16
 /// @param bias [O] or undefined
 /// @param doubled whether x is first enlarged to [N, C, 2H, 2W], each pixel to 2x2
+/// @param transposed whether weight is [C, O, 3, 3] and its taps are read backwards: so the gradient of a convolution's
+/// input comes from that of its output and the convolution's own weight
 /// @return [N, O, H, W] or [N, O, 2H, 2W], channels-last
-at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled);
+at::Tensor winogradFixedConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled,
+                                bool transposed = false);
+
+/// The gradient of `weight` of winogradFixedConv3x3(), fp32 [O, C, 3, 3] contiguous, from its x [N, C, H, W] and the
+/// gradient of its result, both bfloat16 in any layout: the same algorithm backwards, with sums over blocks of tiles in
+/// integers and over those in fp32.
+at::Tensor winogradFixedWeightGradient(const at::Tensor& x, const at::Tensor& gradient, bool doubled);
 
 }  // namespace ldm

@@ -8,9 +8,10 @@ namespace ldm {
 
 namespace {
 
-LDM_AVX512 void transformFilters(const float* weight, float* u, int64_t stride, int64_t step, int64_t channels,
+LDM_AVX512 void transformFilters(const Filters<float>& source, int64_t o, float* u, int64_t stride, int64_t step,
                                  Lane* taps) {
-  gatherTaps(weight, channels, taps);
+  const int64_t channels = source.channels;
+  gatherTaps(source, o, taps);
   for (int64_t c = 0; c < channels; ++c) {
     Lane full[kPlanes];
     filterOf(taps + c * 9, full);
@@ -88,9 +89,9 @@ struct Float {
   static constexpr int64_t kPair = 1;
 
   Float(int64_t, int64_t) {}
-  static void filters(const Image* weight, Number* u, int64_t stride, int64_t step, int64_t, int64_t, int64_t channels,
-                      Lane* taps) {
-    transformFilters(weight, u, stride, step, channels, taps);
+  static void filters(const Filters<float>& source, int64_t o, int64_t, Number* u, int64_t stride, int64_t step,
+                      int64_t, Lane* taps) {
+    transformFilters(source, o, u, stride, step, taps);
   }
   static void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
                      int64_t begin, int64_t end) {
@@ -112,8 +113,10 @@ struct Float {
 
 bool winogradFloatAvailable() { return hasAvx512(); }
 
-at::Tensor winogradFloatConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled) {
-  return convolveByPanels<Float>(x, weight, bias, doubled);
+at::Tensor winogradFloatConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled,
+                                bool transposed) {
+  const Filters<float> filters{weight.const_data_ptr<float>(), weight.size(transposed ? 1 : 0), x.size(1), transposed};
+  return convolveByPanels<Float>(x, filters, bias, doubled);
 }
 
 }  // namespace ldm
@@ -124,7 +127,7 @@ namespace ldm {
 
 bool winogradFloatAvailable() { return false; }
 
-at::Tensor winogradFloatConv3x3(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) {
+at::Tensor winogradFloatConv3x3(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) {
   TORCH_CHECK(false, "winogradFloatConv3x3 needs AVX-512");
 }
 

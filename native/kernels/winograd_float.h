@@ -12,6 +12,8 @@ bool winogradFloatAvailable();
 /// fp32: the same transforms, with the products in the order in which they stay closest to the processor.
 /// @param bias [O]
 /// @param doubled whether x is first enlarged to [N, C, 2H, 2W], each pixel to 2x2
-at::Tensor winogradFloatConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled);
+/// @param transposed whether weight is [C, O, 3, 3] and its taps are read backwards
+at::Tensor winogradFloatConv3x3(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool doubled,
+                                bool transposed);
 
 }  // namespace ldm

@@ -41,12 +41,38 @@ LDM_AVX512_INLINE void filterOf(const Lane* taps, Lane* full) {
   for (int64_t i = 0; i < Four::kPatch; ++i) Four::filter(half + i * 3, full + i * Four::kPatch, 1, 1);
 }
 
-/// weight[o][c][3][3] of kLanes output channels -> taps[c * 9 + tap], whose lanes are the output channels.
+/// The first 9 numbers, then zeros.
+LDM_AVX512_INLINE __m512 loadTaps(const float* from) { return _mm512_maskz_loadu_ps(0x1ff, from); }
+LDM_AVX512_INLINE __m512 loadTaps(const Bf16Bits* from) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(0x1ff, from)), 16));
+}
+
+/// The filters of a convolution: [O][C][3][3], or (`turned`) [C][O][3][3] with the taps read backwards, so that the
+/// gradient of a convolution's input comes from that of its output and the convolution's own weight.
 template <class T>
-LDM_AVX512_INLINE void gatherTaps(const T* weight, int64_t channels, Lane* taps) {
-  for (int64_t e = 0; e < channels * 9; e += kLanes) {
-    __m512 rows[kLanes];
-    for (int64_t o = 0; o < kLanes; ++o) rows[o] = loadWide(weight + o * channels * 9 + e);
+struct Filters {
+  const T* weight;
+  int64_t outs, channels;
+  bool turned;
+};
+
+/// Those of the kLanes output channels from o on -> taps[c * 9 + tap], whose lanes are the output channels.
+template <class T>
+LDM_AVX512_INLINE void gatherTaps(const Filters<T>& f, int64_t o, Lane* taps) {
+  constexpr int64_t kFew = 6;  // channels ahead
+  __m512 rows[kLanes];
+  if (f.turned) {
+    for (int64_t c = 0; c < f.channels; ++c) {
+      const T* source = f.weight + (c * f.outs + o) * 9;
+      for (int64_t i = 0; i < 9; ++i) _mm_prefetch(source + kFew * f.outs * 9 + i * kLanes, _MM_HINT_T0);
+      for (int64_t k = 0; k < kLanes; ++k) rows[k] = loadTaps(source + k * 9);
+      transpose(rows);
+      for (int64_t i = 0; i < 9; ++i) _mm512_storeu_ps(taps[c * 9 + 8 - i], rows[i]);
+    }
+    return;
+  }
+  for (int64_t e = 0; e < f.channels * 9; e += kLanes) {
+    for (int64_t k = 0; k < kLanes; ++k) rows[k] = loadWide(f.weight + (o + k) * f.channels * 9 + e);
     transpose(rows);
     for (int64_t k = 0; k < kLanes; ++k) _mm512_storeu_ps(taps[e + k], rows[k]);
   }
@@ -86,30 +112,28 @@ at::Tensor scratchOf(int slot, int64_t count) {
   return workspace(slot, (count * static_cast<int64_t>(sizeof(T)) + 3) / 4);
 }
 
-/// The whole convolution of x, in channels-last layout, with w [O, C, 3, 3].
+/// The whole convolution of x, in channels-last layout.
 /// @param bias fp32 [O]
 ///
-/// Format has the types Image (of x, w and the result), Number (what is multiplied) and Product, the number kPair of
+/// Format has the types Image (of x and the result), Number (what is multiplied) and Product, the number kPair of
 /// channels that lie beside each other in a filter, and, with what scales it needs,
-/// - filters(w, u, stride, step, outs, o, C, taps): kLanes output channels, the o-th on of `outs`, to
-///   u + plane * stride: [c / kPair][step][kLanes][kPair]
+/// - filters(source, o, to, u, stride, step, outs, taps): the kLanes output channels from o on, the to-th on of the
+///   `outs` that are held, to u + plane * stride: [c / kPair][step][kLanes][kPair]
 /// - inputs(x, v, stride, C, grid, first, begin, end): tiles [begin, end) to v + plane * stride: [tile - first][C]
 /// - multiply(v, tiles, C, u, m, outs, groups): m[tile][outs] of a plane for `groups` * kLanes output channels; tiles
-/// is
-///   a multiple of kTiles
+///   is a multiple of kTiles
 /// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O]
-template <class Format>
-at::Tensor convolveByPanels(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias, bool doubled) {
+template <class Format, class Weight>
+at::Tensor convolveByPanels(const at::Tensor& x, const Filters<Weight>& source, const at::Tensor& bias, bool doubled) {
   using Image = typename Format::Image;
   using Number = typename Format::Number;
   using Product = typename Format::Product;
   constexpr int64_t kPair = Format::kPair, kPanel = kGroups * kLanes;
-  const int64_t batch = x.size(0), in = x.size(1), out = w.size(0), factor = doubled ? 2 : 1;
+  const int64_t batch = x.size(0), in = source.channels, out = source.outs, factor = doubled ? 2 : 1;
   const TileGrid g(x.size(2) * factor, x.size(3) * factor, Four::kTile, doubled);
   const at::Tensor y =
       at::empty({batch, out, g.height, g.width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   const auto* image = static_cast<const Image*>(x.const_data_ptr());
-  const auto* weight = static_cast<const Image*>(w.const_data_ptr());
   const auto* offset = bias.const_data_ptr<float>();
   auto* target = numbers<Image>(y);
   const int64_t tiles = batch * g.tilesY * g.tilesX;
@@ -132,9 +156,9 @@ at::Tensor convolveByPanels(const at::Tensor& x, const at::Tensor& w, const at::
       std::vector<float> taps(static_cast<size_t>(in * 9 * kLanes));
       for (int64_t group = begin; group < end; ++group) {
         const int64_t panel = group / kGroups * kGroups, width = std::min(kGroups, groups - panel);
-        format.filters(weight + (firstOut + group * kLanes) * in * 9,
-                       u + panel * kLanes * in + (group - panel) * kPair * kLanes, uStride, width, outs, group * kLanes,
-                       in, reinterpret_cast<Lane*>(taps.data()));
+        format.filters(source, firstOut + group * kLanes, group * kLanes,
+                       u + panel * kLanes * in + (group - panel) * kPair * kLanes, uStride, width, outs,
+                       reinterpret_cast<Lane*>(taps.data()));
       }
     });
     for (int64_t first = 0; first < tiles; first += tileBlock) {
