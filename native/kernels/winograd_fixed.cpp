@@ -115,8 +115,9 @@ LDM_VNNI_INLINE void planeFactors(const Lane* squares, float* factor, float* inv
   }
 }
 
-/// numbers[channels] times a factor, rounded to integers.
-LDM_VNNI_INLINE void roundPlane(const float* numbers, float factor, Integer* to, int64_t channels) {
+/// A plane's numbers times a factor, rounded to integers.
+/// @param numbers those of kLanes channels, each kPlanes Lanes after the ones before
+LDM_VNNI_INLINE void roundPlane(const Lane* numbers, float factor, Integer* to, int64_t channels) {
   // the lower halves of two registers
   alignas(64) static constexpr Integer kEven[2 * kLanes] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
                                                             22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
@@ -124,7 +125,7 @@ LDM_VNNI_INLINE void roundPlane(const float* numbers, float factor, Integer* to,
   const __m512i even = _mm512_load_si512(kEven);
   const __m512 scale = _mm512_set1_ps(factor), toInteger = _mm512_set1_ps(kToInteger);
   const auto rounded = [&](int64_t c) __attribute__((always_inline, target("avx512f"))) {
-    return _mm512_castps_si512(_mm512_fmadd_ps(_mm512_loadu_ps(numbers + c), scale, toInteger));
+    return _mm512_castps_si512(_mm512_fmadd_ps(_mm512_loadu_ps(numbers[c / kLanes * kPlanes]), scale, toInteger));
   };
   int64_t c = 0;
   for (; c + 2 * kLanes <= channels; c += 2 * kLanes)
@@ -134,10 +135,10 @@ LDM_VNNI_INLINE void roundPlane(const float* numbers, float factor, Integer* to,
 
 /// x[N][H][W][C] -> integers v + plane * stride: [tile][C] for tiles [begin, end) of a block that starts at tile
 /// `first`, and their inverse factors inverse[tile][plane].
-/// @param scratch kPlanes * C numbers
+/// @param scratch kPlanes for each kLanes of the channels
 /// @param outside C zeros
 LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, float* inverse, int64_t channels,
-                              const TileGrid& g, int64_t first, int64_t begin, int64_t end, float* scratch,
+                              const TileGrid& g, int64_t first, int64_t begin, int64_t end, Lane* scratch,
                               const Bf16Bits* outside) {
   constexpr int kSide = Four::kPatch;
   // as many planes as totals() takes
@@ -169,7 +170,7 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
 #pragma GCC unroll 6
         for (int j = 0; j < kSide; ++j) {
           const int p = i * kSide + j;
-          _mm512_storeu_ps(scratch + p * channels + c, line[j]);
+          _mm512_storeu_ps(scratch[c / kLanes * kPlanes + p], line[j]);
           _mm512_storeu_ps(squares[p], _mm512_fmadd_ps(line[j], line[j], _mm512_loadu_ps(squares[p])));
         }
       }
@@ -177,7 +178,7 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
     float factor[kPlanes];
     planeFactors(squares, factor, inverse + (t - first) * kPlanes);
     for (int64_t p = 0; p < kPlanes; ++p)
-      roundPlane(scratch + p * channels, factor[p], v + p * stride + (t - first) * channels, channels);
+      roundPlane(scratch + p, factor[p], v + p * stride + (t - first) * channels, channels);
   }
 }
 
@@ -244,17 +245,19 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
     Bf16Bits* target = y + ((image * g.height + y0) * g.width + x0) * channels;
     const float* factors = left + (t - first) * kPlanes;
     for (int64_t c = 0; c < outs; c += kLanes) {
+      // in a loop of its own: GCC 12 would keep a pointer for each plane in memory
+      Lane product[kPlanes];
+      for (int64_t p = 0; p < kPlanes; ++p) {
+        const Half* source = m + p * stride + (t - first) * outs + c;
+        _mm_prefetch(source + kAhead, _MM_HINT_T0);
+        const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(right + p * outs + c), _mm512_set1_ps(factors[p]));
+        _mm512_storeu_ps(product[p], _mm512_mul_ps(loadHalf(source), scale));
+      }
       __m512 half[kTile * kSide], line[kSide];
 #pragma GCC unroll 6
       for (int j = 0; j < kSide; ++j) {
 #pragma GCC unroll 6
-        for (int i = 0; i < kSide; ++i) {
-          const int p = i * kSide + j;
-          const Half* source = m + p * stride + (t - first) * outs + c;
-          _mm_prefetch(source + kAhead, _MM_HINT_T0);
-          const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(right + p * outs + c), _mm512_set1_ps(factors[p]));
-          line[i] = _mm512_mul_ps(loadHalf(source), scale);
-        }
+        for (int i = 0; i < kSide; ++i) line[i] = _mm512_loadu_ps(product[i * kSide + j]);
         outputLine(line, half + j, kSide);
       }
       const __m512 offset = _mm512_loadu_ps(bias + c);
@@ -290,7 +293,8 @@ class FixedPoint {
               int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(kPlanes * channels));
     const std::vector<Image> outside(static_cast<size_t>(channels));
-    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, scratch.data(), outside.data());
+    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, reinterpret_cast<Lane*>(scratch.data()),
+                    outside.data());
   }
   static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
                        int64_t groups) {
