@@ -68,16 +68,18 @@ at::Tensor conv2dWithGradient(const at::Tensor& x, const at::Tensor& weight, con
 /// Under autocast to bfloat16.
 at::Tensor conv2dInHalf(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                         int64_t padding) {
-  const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
-  if (columnsSuit(x, weight, stride, padding))
-    return columnsWithGradient(half(x), half(weight), half(offsetOf(weight, bias)), stride, padding);
   const int64_t pixels = x.size(0) * (x.size(2) / stride) * (x.size(3) / stride);
   if (std::max(pixels * weight.size(0), weight.numel()) < kFewElements)
     return at::conv2d(x, weight, bias, stride, padding);
   if (stride == 1 && padding == 1 && winogradFixedSuits(x, weight, /*doubled=*/false))
     return winogradFixedWithGradient(x, weight, offsetOf(weight, bias), /*doubled=*/false);
+  const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
   if (stride == 1 && padding == 0 && weight.size(2) == 1 && weight.size(3) == 1)
     return pointwiseWithGradient(half(x), half(weight), bias.defined() ? half(bias) : bias);
+  // with a stride or another size of kernel
+  constexpr int64_t kMostPixels = 1024;
+  if (columnsSuit(x, weight, stride, padding, kMostPixels))
+    return columnsWithGradient(half(x), half(weight), half(offsetOf(weight, bias)), stride, padding);
   return at::conv2d(inLayoutFor(pixels, x), weight, bias, stride, padding);
 }
 

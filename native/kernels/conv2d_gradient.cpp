@@ -79,7 +79,8 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
     at::Tensor y = matrixProduct(patchesOf(x, weight, stride, padding), weight.view({outs, -1}));
     if (bias.defined()) y.add_(bias);
     const auto side = [&](int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
-    return y.view({x.size(0), side(x.size(2)), side(x.size(3)), outs}).permute({0, 3, 1, 2}).contiguous();
+    const at::Tensor image = y.view({x.size(0), side(x.size(2)), side(x.size(3)), outs}).permute({0, 3, 1, 2});
+    return x.scalar_type() == at::kFloat ? image.contiguous() : image;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list above) {
@@ -112,12 +113,12 @@ at::Tensor winogradFixedWithGradient(const at::Tensor& x, const at::Tensor& weig
   return FixedFunction::apply(x, weight, bias, doubled);
 }
 
-bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding) {
-  constexpr int64_t kMostPixels = 64, kFewestWeights = int64_t{1} << 20;
+bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t mostPixels) {
+  constexpr int64_t kFewestWeights = int64_t{1} << 20;
   if (!weight.is_contiguous() || weight.size(2) != weight.size(3) || weight.numel() < kFewestWeights) return false;
   const auto side = [&](int64_t size) { return (size + 2 * padding - weight.size(2)) / stride + 1; };
   const int64_t pixels = x.size(0) * side(x.size(2)) * side(x.size(3));
-  return pixels > 0 && pixels <= kMostPixels;
+  return pixels > 0 && pixels <= mostPixels;
 }
 
 at::Tensor columnsWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,

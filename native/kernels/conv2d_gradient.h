@@ -16,9 +16,12 @@ at::Tensor winogradFixedWithGradient(const at::Tensor& x, const at::Tensor& weig
 
 /// Whether columnsWithGradient() is the fastest way: many weights for few pixels, where libtorch's convolution spends
 /// its time on bringing weights and their gradient into another order.
-bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding);
+/// @param mostPixels of the result
+bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding,
+                 int64_t mostPixels = 64);
 
-/// A convolution as the product of the weights, as they lie in memory, and the patches of x. With autograd.
+/// A convolution as the product of the weights, as they lie in memory, and the patches of x, all in fp32 or all in
+/// bfloat16; the result is contiguous in fp32, channels-last in bfloat16. With autograd.
 at::Tensor columnsWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                                int64_t padding);
 
