@@ -69,6 +69,29 @@ LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
+/// Rounds to nearest, ties to even; NaN stays NaN.
+LDM_AVX512_INLINE void storeNarrow(__m512 v, Bf16Bits* to) {
+  __m512i rounded = _mm512_castps_si512(v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(rounded, 16), _mm512_set1_epi32(1));
+  rounded = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(rounded, odd), _mm512_set1_epi32(0x7fff)), 16);
+  rounded = _mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), _mm512_set1_epi32(0x7fc0));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(rounded));
+}
+
+/// sigmoid(v), to 1e-4 of it: 2^n times a polynomial of degree 5 for the exponential, an approximate inverse.
+LDM_AVX512_INLINE __m512 roughSigmoid(__m512 v) {
+  const __m512 t = _mm512_mul_ps(v, _mm512_set1_ps(-1.44269504f));
+  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm512_sub_ps(t, n);
+  __m512 p = _mm512_set1_ps(1.3333558e-3f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.6181291e-3f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5504109e-2f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4022651e-1f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9314718e-1f));
+  const __m512 one = _mm512_set1_ps(1.f);
+  p = _mm512_fmadd_ps(p, f, one);
+  return _mm512_rcp14_ps(_mm512_add_ps(one, _mm512_scalef_ps(p, n)));
+}
+
 inline bool hasBf16() { return hasAvx512() && __builtin_cpu_supports("avx512bf16"); }
 
 /// Adds a[2i] b[2i] + a[2i + 1] b[2i + 1] to each of `sums`: _mm512_dpbf16_ps, around which GCC 12 would copy its sums.

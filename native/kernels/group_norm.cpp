@@ -8,16 +8,10 @@
 #include <cstring>
 #include <vector>
 
+#include "avx512.h"
 #include "group_norm_gradient.h"
 #include "policy.h"
 #include "simd.h"
-
-#ifdef LDM_AVX512
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12 warns of its own intrinsics
-#endif
-#include <immintrin.h>
-#endif
 
 namespace ldm {
 
@@ -78,35 +72,15 @@ LDM_SIMD void scaleNarrowRows(const Bf16Bits* x, Bf16Bits* y, const float* scale
 }
 
 #ifdef LDM_AVX512
-/// v * sigmoid(v), to 1e-4 of it: 2^n times a polynomial of degree 5 for the exponential, an approximate inverse.
-LDM_AVX512 inline __m512 roughSilu(__m512 v) {
-  const __m512 t = _mm512_mul_ps(v, _mm512_set1_ps(-1.44269504f));
-  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), f = _mm512_sub_ps(t, n);
-  __m512 p = _mm512_set1_ps(1.3333558e-3f);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(9.6181291e-3f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.5504109e-2f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4022651e-1f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9314718e-1f));
-  const __m512 one = _mm512_set1_ps(1.f);
-  p = _mm512_fmadd_ps(p, f, one);
-  return _mm512_mul_ps(v, _mm512_rcp14_ps(_mm512_add_ps(one, _mm512_scalef_ps(p, n))));
-}
-
 /// What scaleNarrowRows() does, for channels in multiples of kLanes, whose result bfloat16 rounds anyway.
 LDM_AVX512 void scaleWideRows(const Bf16Bits* x, Bf16Bits* y, const float* scale, const float* offset, int64_t channels,
                               bool silu, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row)
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + row * channels + c));
-      __m512 v = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+      __m512 v = loadWide(x + row * channels + c);
       v = _mm512_fmadd_ps(v, _mm512_loadu_ps(scale + c), _mm512_loadu_ps(offset + c));
-      if (silu) v = roughSilu(v);
-      // to nearest, ties to even
-      __m512i rounded = _mm512_castps_si512(v);
-      const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(rounded, 16), _mm512_set1_epi32(1));
-      rounded = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(rounded, odd), _mm512_set1_epi32(0x7fff)), 16);
-      rounded = _mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), _mm512_set1_epi32(0x7fc0));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + row * channels + c), _mm512_cvtepi32_epi16(rounded));
+      if (silu) v = _mm512_mul_ps(v, roughSigmoid(v));
+      storeNarrow(v, y + row * channels + c);
     }
 }
 #endif

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "avx512.h"
 #include "simd.h"
 
 namespace ldm {
@@ -96,10 +97,48 @@ LDM_SIMD void slopeRows(const float* x, const float* dy, float* du, const float*
                         int64_t begin, int64_t end) {
   addSlopes(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
 }
-LDM_SIMD void slopeRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean, const float* scale,
-                        const float* offset, double* sums, float* partial, int64_t channels, bool activated,
-                        int64_t begin, int64_t end) {
+LDM_SIMD void slopeNarrowRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean,
+                              const float* scale, const float* offset, double* sums, float* partial, int64_t channels,
+                              bool activated, int64_t begin, int64_t end) {
   addSlopes(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
+}
+
+#ifdef LDM_AVX512
+/// What slopeNarrowRows() does, for channels in multiples of kLanes, whose result bfloat16 rounds anyway.
+LDM_AVX512 void slopeWideRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean,
+                              const float* scale, const float* offset, double* sums, float* partial, int64_t channels,
+                              bool activated, int64_t begin, int64_t end) {
+  const __m512 one = _mm512_set1_ps(1.f);
+  for (int64_t from = begin; from < end; from += kRows) {
+    std::memset(partial, 0, static_cast<size_t>(2 * channels) * sizeof(float));
+    for (int64_t row = from; row < std::min(end, from + kRows); ++row)
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        const __m512 v = loadWide(x + row * channels + c);
+        __m512 d = loadWide(dy + row * channels + c);
+        if (activated) {
+          const __m512 u = _mm512_fmadd_ps(v, _mm512_loadu_ps(scale + c), _mm512_loadu_ps(offset + c));
+          const __m512 s = roughSigmoid(u);  // whose product with u has the slope s (1 + u (1 - s))
+          d = _mm512_mul_ps(d, _mm512_mul_ps(s, _mm512_fmadd_ps(u, _mm512_sub_ps(one, s), one)));
+        }
+        storeNarrow(d, du + row * channels + c);
+        float *sum = partial + c, *product = partial + channels + c;
+        _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), d));
+        const __m512 centered = _mm512_sub_ps(v, _mm512_loadu_ps(mean + c));
+        _mm512_storeu_ps(product, _mm512_fmadd_ps(d, centered, _mm512_loadu_ps(product)));
+      }
+    for (int64_t c = 0; c < 2 * channels; ++c) sums[c] += partial[c];
+  }
+}
+#endif
+
+void slopeRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean, const float* scale,
+               const float* offset, double* sums, float* partial, int64_t channels, bool activated, int64_t begin,
+               int64_t end) {
+#ifdef LDM_AVX512
+  if (channels % kLanes == 0 && hasAvx512())
+    return slopeWideRows(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
+#endif
+  slopeNarrowRows(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
 }
 
 template <class T>
