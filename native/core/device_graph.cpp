@@ -27,13 +27,17 @@ std::optional<at::ScalarType> autocastType(at::Device device) {
 class SideStream {
  public:
   explicit SideStream(at::Device device)
-      : guard_(device.type()), main_(guard_.getStream(device)), side_(guard_.getStreamFromGlobalPool(device)) {
+      : guard_(device.type()),
+        previous_(guard_.exchangeDevice(device)),
+        main_(guard_.getStream(device)),
+        side_(guard_.getStreamFromGlobalPool(device)) {
     order(main_, side_);
     guard_.exchangeStream(side_);
   }
   ~SideStream() {
     guard_.exchangeStream(main_);
     order(side_, main_);
+    guard_.uncheckedSetDevice(previous_);
   }
   SideStream(const SideStream&) = delete;
 
@@ -45,6 +49,7 @@ class SideStream {
   }
 
   c10::impl::VirtualGuardImpl guard_;
+  c10::Device previous_;
   c10::Stream main_, side_;
 };
 #endif
