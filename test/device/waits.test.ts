@@ -13,8 +13,15 @@ beforeAll(buildPretendDevice);
     expect(result.kl).toEqual({});
     expect(result.ldm).toEqual({});
     expect(result.clipped).toEqual({});
+    expect(result.fp16).toEqual({});
     // The size of resized batches is drawn on the device, and the host has to know it: in two of these three steps.
     expect(result.vq).toEqual({ 'copy to the host': 2 });
+  });
+
+  test('in float16 an overflow halves the scale of the losses, on the device', () => {
+    const [well, overflown] = result.scaler;
+    expect([well.unfit, well.scaler.scale, well.scaler._growth_tracker]).toEqual([false, 65536, 1]);
+    expect([overflown.unfit, overflown.scaler.scale, overflown.scaler._growth_tracker]).toEqual([true, 32768, 0]);
   });
 
   test('a sampling step waits for nothing', () => {

@@ -44,13 +44,17 @@ async function trainable(config: ReturnType<typeof tinyAutoencoder>): Promise<Tr
 
 const step = (globalStep: number) => ({ batchIdx: globalStep, globalStep, step: true, accumulate: 1, clip: null });
 
-async function training(config: ReturnType<typeof tinyAutoencoder>, options: object = {}) {
+async function training(
+  config: ReturnType<typeof tinyAutoencoder>,
+  options: object = {},
+  precision: 'fp32' | 'fp16' = 'fp32',
+) {
   const model = await trainable(config);
   const data = batch();
   const steps = async (from: number) => {
     for (let i = from; i < from + 3; i++) {
       const log = { log: true, defer: true };
-      const { later } = await model.trainBatch({ batch: data, ...step(i), ...log, ...options }, { random });
+      const { later } = await model.trainBatch({ batch: data, ...step(i), ...log, ...options }, { random, precision });
       later!.values.dispose();
     }
   };
@@ -58,6 +62,19 @@ async function training(config: ReturnType<typeof tinyAutoencoder>, options: obj
   const waits = await waitsOf(() => steps(3));
   model.model.dispose();
   return waits;
+}
+
+/** The state of float16's loss scaling after a step that is well and one that overflows. */
+async function scaling() {
+  const model = await trainable(tinyLatentDiffusion('none'));
+  const states = [];
+  for (const [i, fill] of [undefined, Number.NaN].entries()) {
+    const args = { batch: batch(fill), ...step(i + 1), log: true, defer: true };
+    const { later } = await model.trainBatch(args, { random, precision: 'fp16' });
+    const [{ unfit }] = await readLater([later!]);
+    states.push({ unfit, scaler: await model.scalerState() });
+  }
+  return states;
 }
 
 async function sampling() {
@@ -118,6 +135,8 @@ async function main(): Promise<void> {
     vq: await training(tinyVqModel('none')),
     ldm: await training(tinyLatentDiffusion('none')),
     clipped: await training(tinyLatentDiffusion('none'), { clip: { algorithm: 'norm', value: 1 } }),
+    fp16: await training(tinyLatentDiffusion('none'), {}, 'fp16'),
+    scaler: await scaling(),
     sampling: await sampling(),
     runs: [await run(3), await run(7)],
     notFinite: await notFinite(),
