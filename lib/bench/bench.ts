@@ -1,6 +1,7 @@
 /**
  * The bench: each workload runs in a process of ours and in one of each peer, in turns, so that what else the machine does
- * slows both. The first round warms up and compares what the sides give; it is not measured.
+ * slows both. The first round warms up and compares what the sides give; it is not measured. Of trainings the second of
+ * two steps in a row is.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -104,6 +105,8 @@ async function measure(
       for (const side of order) {
         const first = round === -1;
         const file = first || !workload.trains ? path.join(folder, `${side.kind}.bin`) : null;
+        // A step of a training follows another: one that is not measured fetches what a side gave back while it waited.
+        if (workload.trains && !first) await side.process.run({ outputs: null, loopDelay: false });
         const answer = await side.process.run({ outputs: file, loopDelay: first });
         if (file !== null) side.outputs = readOutputs(file, answer);
         if (first) side.loopDelay = answer.loopDelay;
