@@ -74,13 +74,12 @@ at::Tensor conv2dInHalf(const at::Tensor& x, const at::Tensor& weight, const at:
     return at::conv2d(x, weight, bias, stride, padding);
   if (stride == 1 && padding == 1 && winogradFixedSuits(x, weight, /*doubled=*/false))
     return winogradFixedWithGradient(x, weight, offsetOf(weight, bias), /*doubled=*/false);
-  const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
   if (stride == 1 && padding == 0 && weight.size(2) == 1 && weight.size(3) == 1)
-    return pointwiseWithGradient(half(x), half(weight), bias.defined() ? half(bias) : bias);
+    return pointwiseWithGradient(x.to(at::kBFloat16), weight, bias);
   // with a stride or another size of kernel
   constexpr int64_t kMostPixels = 1024;
   if (columnsSuit(x, weight, stride, padding, kMostPixels))
-    return columnsWithGradient(half(x), half(weight), half(offsetOf(weight, bias)), stride, padding);
+    return columnsWithGradient(x.to(at::kBFloat16), weight, offsetOf(weight, bias), stride, padding);
   return at::conv2d(inLayoutFor(pixels, x), weight, bias, stride, padding);
 }
 

@@ -76,7 +76,7 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
     ctx->saved_data["stride"] = stride;
     ctx->saved_data["padding"] = padding;
     const int64_t kernel = weight.size(2), outs = weight.size(0);
-    at::Tensor y = matrixProduct(patchesOf(x, weight, stride, padding), weight.view({outs, -1}));
+    at::Tensor y = matrixProduct(patchesOf(x, weight, stride, padding), weight.to(x.scalar_type()).view({outs, -1}));
     if (bias.defined()) y.add_(bias);
     const auto side = [&](int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
     const at::Tensor image = y.view({x.size(0), side(x.size(2)), side(x.size(3)), outs}).permute({0, 3, 1, 2});
@@ -92,7 +92,7 @@ class ColumnsFunction : public torch::autograd::Function<ColumnsFunction> {
     at::Tensor dx, dw;
     if (ctx->needs_input_grad(0)) {
       const at::Tensor columns =
-          matrixProduct(rows, weight.view({outs, -1}).t()).view({batch, -1, weight.numel() / outs});
+          matrixProduct(rows, weight.to(x.scalar_type()).view({outs, -1}).t()).view({batch, -1, weight.numel() / outs});
       dx = at::col2im(columns.transpose(1, 2).contiguous(), {x.size(2), x.size(3)}, {kernel, kernel}, {1, 1},
                       {padding, padding}, {stride, stride});
     }

@@ -20,8 +20,8 @@ at::Tensor winogradFixedWithGradient(const at::Tensor& x, const at::Tensor& weig
 bool columnsSuit(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding,
                  int64_t mostPixels = 64);
 
-/// A convolution as the product of the weights, as they lie in memory, and the patches of x, all in fp32 or all in
-/// bfloat16; the result is contiguous in fp32, channels-last in bfloat16. With autograd.
+/// A convolution as the product of the weights, as they lie in memory, and the patches of x, in the format of x: the
+/// parameters are fp32 or in the same. The result is contiguous in fp32, channels-last in bfloat16. With autograd.
 at::Tensor columnsWithGradient(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                                int64_t padding);
 

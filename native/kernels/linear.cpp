@@ -32,9 +32,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
     if (fastTraining({x, weight, bias}) && weight.requires_grad())
       return linearWithGradient(rows, weight, bias).view(shape);
     if (fastHalfTraining({x, weight, bias}))
-      return linearWithGradient(rows.to(at::kBFloat16), weight.to(at::kBFloat16),
-                                bias.defined() ? bias.to(at::kBFloat16) : bias)
-          .view(shape);
+      return linearWithGradient(rows.to(at::kBFloat16), weight, bias).view(shape);
   }
   const FastScope fast({x, weight, bias});
   if (!fast) return at::linear(x, widened(weight, x), bias);

@@ -19,6 +19,10 @@ using OptionalTensor = std::optional<at::Tensor>;
 
 OptionalTensor optional(const at::Tensor& t) { return t.defined() ? OptionalTensor(t) : std::nullopt; }
 
+/// The weight in the format of what it is multiplied with. What is kept is the parameter itself: copies of all weights
+/// in bfloat16 would take half of their memory.
+at::Tensor alike(const at::Tensor& weight, const at::Tensor& x) { return weight.to(x.scalar_type()); }
+
 /// Saves what the gradients of x, weight and bias need.
 void remember(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const OptionalTensor& bias) {
   ctx->save_for_backward({weight.requires_grad() ? x : at::Tensor(), weight});
@@ -34,14 +38,14 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
                             const OptionalTensor& bias) {
     remember(ctx, x, weight, bias);
-    return matrixProduct(x, weight, bias.value_or(at::Tensor()));
+    return matrixProduct(x, alike(weight, x), bias ? alike(*bias, x) : at::Tensor());
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list above) {
     const auto saved = ctx->get_saved_variables();
     const at::Tensor dy = above[0].contiguous();
     at::Tensor dx, dw, db;
-    if (ctx->needs_input_grad(0)) dx = matrixProduct(dy, saved[1].t());
+    if (ctx->needs_input_grad(0)) dx = matrixProduct(dy, alike(saved[1], dy).t());
     if (ctx->needs_input_grad(1)) dw = matrixProduct(dy.t(), saved[0].t());
     if (biasNeedsGradient(*ctx)) db = dy.sum(at::IntArrayRef{0}, /*keepdim=*/false, at::kFloat);
     return {dx, dw, db};
@@ -54,7 +58,8 @@ class PlanesFunction : public torch::autograd::Function<PlanesFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
                             const OptionalTensor& bias) {
     remember(ctx, x, weight, bias);
-    at::Tensor y = each(x.size(0), [&](int64_t n) { return matrixProduct(weight, x[n].t()); });
+    const at::Tensor w = alike(weight, x);
+    at::Tensor y = each(x.size(0), [&](int64_t n) { return matrixProduct(w, x[n].t()); });
     return bias ? y.add_(bias->unsqueeze(-1)) : y;
   }
 
@@ -63,7 +68,7 @@ class PlanesFunction : public torch::autograd::Function<PlanesFunction> {
     const at::Tensor &x = saved[0], &weight = saved[1], dy = above[0].contiguous();
     at::Tensor dx, dw, db;
     if (ctx->needs_input_grad(0)) {
-      const at::Tensor turned = weight.t().contiguous();
+      const at::Tensor turned = alike(weight, dy).t().contiguous();
       dx = each(dy.size(0), [&](int64_t n) { return matrixProduct(turned, dy[n].t()); });
     }
     if (ctx->needs_input_grad(1)) {
