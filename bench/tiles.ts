@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   for (const v of pixels) squares += v * v;
   console.log(
     `${values.size} x ${values.size}, tile ${values.tile}, ${precision}: ${seconds.toFixed(1)} s (${(userCPUTime / 1e6).toFixed(0)} s of a processor), ` +
-      `peak ${(maxRSS / 1024).toFixed(0)} MB, rms ${Math.sqrt(squares / pixels.length).toFixed(6)}`,
+      `peak ${(maxRSS / 1024).toFixed(0)} MiB, rms ${Math.sqrt(squares / pixels.length).toFixed(6)}`,
   );
   model.dispose();
 }
