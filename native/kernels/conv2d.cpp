@@ -25,15 +25,19 @@ at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return y.view({x.size(0), x.size(2), x.size(3), weight.size(0)}).permute({0, 3, 1, 2});
 }
 
+/// The 3x3 convolution of x, doubled or not, in fixed point; undefined where that does not suit. What a training step
+/// computes without gradients has the same filters as what it computes with them: from weights that are not rounded.
+at::Tensor fixedConv3x3(const FastScope& fast, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                        bool doubled) {
+  if (fast.type() != at::kBFloat16 || !winogradFixedSuits(x, weight, doubled)) return {};
+  return winogradFixedConv3x3(fast.take(x), TrainingScope::active() ? weight : fast.take(weight), bias, doubled);
+}
+
 at::Tensor fastConv2d(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias, int64_t stride,
                       int64_t padding) {
   const bool unit = stride == 1 && padding == 0 && w.size(2) == 1 && w.size(3) == 1;
   if (unit) return pointwise(x, w, bias);
-  if (stride == 1 && padding == 1) {
-    if (x.scalar_type() == at::kBFloat16 && winogradFixedSuits(x, w, /*doubled=*/false))
-      return winogradFixedConv3x3(x, w, bias, /*doubled=*/false);
-    if (winogradSuits(x, w)) return winogradConv3x3(x, w, bias);
-  }
+  if (stride == 1 && padding == 1 && winogradSuits(x, w)) return winogradConv3x3(x, w, bias);
   if (im2colSuits(x, w, stride, padding)) return im2colConv(x, w, bias, stride, padding);
   return at::conv2d(x.contiguous(at::MemoryFormat::ChannelsLast), w, bias, stride, padding);
 }
@@ -87,18 +91,15 @@ at::Tensor conv2dInHalf(const at::Tensor& x, const at::Tensor& weight, const at:
 
 at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, int64_t stride,
                   int64_t padding) {
-  if (x.dim() == 4 && x.size(1) == weight.size(1) && fastTraining({x, weight, bias}))
-    return conv2dWithGradient(x, weight, bias, stride, padding);
-  if (x.dim() == 4 && x.size(1) == weight.size(1) && fastHalfTraining({x, weight, bias}))
-    return conv2dInHalf(x, weight, bias, stride, padding);
+  const bool fits = x.dim() == 4 && x.size(1) == weight.size(1);
+  if (fits && fastTraining({x, weight, bias})) return conv2dWithGradient(x, weight, bias, stride, padding);
+  if (fits && fastHalfTraining({x, weight, bias})) return conv2dInHalf(x, weight, bias, stride, padding);
   const FastScope fast({x, weight, bias});
-  if (!fast || x.dim() != 4 || x.size(1) != weight.size(1))
-    return at::conv2d(x, widened(weight, x), bias, stride, padding);
-  // what a training step computes without gradients, it computes with the same weights as with them
-  const bool rounded = !TrainingScope::active() || fast.type() != at::kBFloat16;
-  if (!rounded && stride == 1 && padding == 1 && winogradFixedSuits(x, weight, /*doubled=*/false))
-    return winogradFixedConv3x3(fast.take(x), weight, bias, /*doubled=*/false);
-  return fastConv2d(fast.take(x), fast.take(weight), bias.defined() ? fast.take(bias) : bias, stride, padding);
+  if (!fast || !fits) return at::conv2d(x, widened(weight, x), bias, stride, padding);
+  const at::Tensor offset = bias.defined() ? fast.take(bias) : bias;
+  if (stride == 1 && padding == 1)
+    if (const at::Tensor y = fixedConv3x3(fast, x, weight, offset, /*doubled=*/false); y.defined()) return y;
+  return fastConv2d(fast.take(x), fast.take(weight), offset, stride, padding);
 }
 
 at::Tensor doubledConv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
@@ -109,9 +110,8 @@ at::Tensor doubledConv2d(const at::Tensor& x, const at::Tensor& weight, const at
   if (fits && !needGradients({x, weight, bias})) {
     const FastScope fast({x, weight, bias});
     if (fast) {
+      if (const at::Tensor y = fixedConv3x3(fast, x, weight, bias, /*doubled=*/true); y.defined()) return y;
       const at::Tensor image = fast.take(x), w = fast.take(weight);
-      if (image.scalar_type() == at::kBFloat16 && winogradFixedSuits(image, w, /*doubled=*/true))
-        return winogradFixedConv3x3(image, w, bias, /*doubled=*/true);
       if (winogradSuits(image, w, /*doubled=*/true)) return winogradDoubledConv3x3(image, w, bias);
     }
   }

@@ -17,7 +17,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 at::Tensor biasGradient(const AutogradContext& ctx, const at::Tensor& dy) {
-  return ctx.needs_input_grad(2) ? dy.sum(at::IntArrayRef{0, 2, 3}) : at::Tensor();
+  return ctx.needs_input_grad(2) ? dy.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, at::kFloat) : at::Tensor();
 }
 
 class WinogradFunction : public torch::autograd::Function<WinogradFunction> {
@@ -55,7 +55,7 @@ class FixedFunction : public torch::autograd::Function<FixedFunction> {
     const auto saved = ctx->get_saved_variables();
     const bool doubled = ctx->saved_data["doubled"].toBool();
     const at::Tensor dy = above[0].to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
-    at::Tensor dx, dw, db;
+    at::Tensor dx, dw;
     if (ctx->needs_input_grad(0)) {
       dx = winogradFixedConv3x3(dy, saved[1], {}, /*doubled=*/false, /*transposed=*/true);
       if (doubled)  // the sum over the 2x2 copies of a pixel
@@ -63,8 +63,7 @@ class FixedFunction : public torch::autograd::Function<FixedFunction> {
                             /*divisor_override=*/1);
     }
     if (ctx->needs_input_grad(1)) dw = winogradFixedWeightGradient(saved[0], dy, doubled);
-    if (ctx->needs_input_grad(2)) db = dy.sum(at::IntArrayRef{0, 2, 3}, /*keepdim=*/false, at::kFloat);
-    return {dx, dw, db, {}};
+    return {dx, dw, biasGradient(*ctx, dy), {}};
   }
 };
 

@@ -207,28 +207,21 @@ LDM_VNNI void multiplyRows(const Integer* v, int64_t tiles, int64_t channels, co
 }
 
 /// One plane's product of `tiles` (a multiple of kTiles) and as many groups of output channels, at most kGroups.
-LDM_VNNI void multiplyPanel(const Integer* v, int64_t tiles, int64_t channels, const Integer* u, Half* m, int64_t outs,
-                            int64_t groups) {
-  constexpr decltype(&multiplyRows<1>) byGroups[kGroups] = {multiplyRows<1>, multiplyRows<2>, multiplyRows<3>,
-                                                            multiplyRows<4>};
-  byGroups[groups - 1](v, tiles, channels, u, m, outs);
+void multiplyPanel(const Integer* v, int64_t tiles, int64_t channels, const Integer* u, Half* m, int64_t outs,
+                   int64_t groups) {
+  withGroups(groups, [&](auto count) { multiplyRows<count>(v, tiles, channels, u, m, outs); });
 }
 
 /// Rounds to bfloat16. @tparam kBf16 whether the processor has an instruction for it
 template <bool kBf16>
 LDM_VNNI_INLINE void storeRounded(__m512 value, Bf16Bits* to) {
-  __m256i rounded;
   if constexpr (kBf16) {
+    __m256i rounded;
     asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(value));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded);
   } else {
-    // to nearest, ties to even; what is not a number keeps its upper bits
-    const __m512i bits = _mm512_castps_si512(value);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
-    const __mmask16 numbers = _mm512_cmp_ps_mask(value, value, _CMP_ORD_Q);
-    rounded = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(bits, numbers, up), 16));
+    storeNarrow(value, to);
   }
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded);
 }
 
 /// The products m + plane * stride of [tile][outs] -> outs of the `channels` of y[N][H][W][channels], with bias, for

@@ -161,12 +161,6 @@ LDM_VNNI void multiplyRows(const Factors& f) {
   for (; row < f.leftWidth; row += 2) multiplyBlock<2, kCount>(f, row);
 }
 
-LDM_VNNI void multiplyPanel(const Factors& f, int64_t groups) {
-  constexpr decltype(&multiplyRows<1>) byGroups[kGroups] = {multiplyRows<1>, multiplyRows<2>, multiplyRows<3>,
-                                                            multiplyRows<4>};
-  byGroups[groups - 1](f);
-}
-
 /// u + plane * stride: [row][C] -> weight gradients [row][C][3][3], added to what is there or (`fresh`) in its place.
 LDM_VNNI void transformProducts(const float* u, int64_t stride, float* gradient, int64_t channels, int64_t begin,
                                 int64_t end, bool fresh) {
@@ -227,15 +221,15 @@ at::Tensor winogradFixedWeightGradient(const at::Tensor& input, const at::Tensor
       at::parallel_for(0, kPlanes * panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t p = i / panels, c = i % panels * kInPanel;
-          multiplyPanel({.left = left.at(p, firstOut),
-                         .right = right.at(p, c),
-                         .leftWidth = outs,
-                         .pairs = (count + 1) / 2,
-                         .leftInverse = left.inverse.data() + p * out + firstOut,
-                         .rightInverse = right.inverse.data() + p * in + c,
-                         .sums = u + p * stride + c,
-                         .outStride = in},
-                        right.widthAt(c) / kLanes);
+          const Factors factors{.left = left.at(p, firstOut),
+                                .right = right.at(p, c),
+                                .leftWidth = outs,
+                                .pairs = (count + 1) / 2,
+                                .leftInverse = left.inverse.data() + p * out + firstOut,
+                                .rightInverse = right.inverse.data() + p * in + c,
+                                .sums = u + p * stride + c,
+                                .outStride = in};
+          withGroups(right.widthAt(c) / kLanes, [&](auto groups) { multiplyRows<groups>(factors); });
         }
       });
       at::parallel_for(0, outs, 4, [&](int64_t begin, int64_t end) {

@@ -99,9 +99,7 @@ struct Float {
   }
   static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
                        int64_t groups) {
-    constexpr decltype(&multiplyRows<1>) byGroups[kGroups] = {multiplyRows<1>, multiplyRows<2>, multiplyRows<3>,
-                                                              multiplyRows<4>};
-    byGroups[groups - 1](v, tiles, channels, u, m, outs);
+    withGroups(groups, [&](auto count) { multiplyRows<count>(v, tiles, channels, u, m, outs); });
   }
   static void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
                       const TileGrid& g, int64_t first, int64_t begin, int64_t end) {

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,16 @@ constexpr int64_t kHeldTiles = 96;
 constexpr int64_t kHeldFilters = int64_t{10} << 20;
 /// The block of products that is held in registers: tiles by groups of kLanes output channels.
 constexpr int64_t kTiles = 6, kGroups = 4;
+/// Calls f with a number of groups, 1 to kGroups, as a constant.
+template <class F, int64_t... smaller>
+void withGroups(int64_t groups, const F& f, std::integer_sequence<int64_t, smaller...>) {
+  ((groups == smaller + 1 ? f(std::integral_constant<int64_t, smaller + 1>()) : void()), ...);
+}
+template <class F>
+void withGroups(int64_t groups, const F& f) {
+  withGroups(groups, f, std::make_integer_sequence<int64_t, kGroups>());
+}
+
 /// How far ahead of the numbers that are read others are fetched: there are too many streams for the processor to
 /// follow.
 constexpr int64_t kAhead = 8 * kLanes;
