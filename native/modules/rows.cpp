@@ -23,10 +23,8 @@ constexpr int64_t kFewestRows = 16;
 /// Bytes of an image that are held for each pixel of a tile: 1 GiB with tiles of 256x256.
 constexpr int64_t kHeldBytesPerPixel = int64_t{16} << 10;
 
-/// Convolutions work on squares of as many rows: more computed at once cost nothing up to the next multiple.
+/// Convolutions work on squares of as many rows.
 constexpr int64_t kConvolvedRows = 4;
-
-int64_t roundedUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
 /// Rows of a strip of an image of that width: a quarter of a tile's pixels, because several images are worked on at a
 /// time.
@@ -95,14 +93,14 @@ class Remembered : public Derived {
     const int64_t end = last_.defined() ? first_ + last_.size(2) : 0;
     if (from < first_ || from >= end) {
       last_.reset();
-      last_ = x_->rows(from, x_->goodEnd(from, to));
+      last_ = x_->rows(from, to);
       first_ = from;
     } else if (to > end) {
       // as large as what it shows: what it shows it from has to be free before more is computed
       at::Tensor before = last_.narrow(2, from - first_, end - from);
       before = before.clone(before.suggest_memory_format());
       last_.reset();
-      last_ = at::cat({before, x_->rows(end, x_->goodEnd(end, to))}, 2);
+      last_ = at::cat({before, x_->rows(end, to)}, 2);
       first_ = from;
     }
     return last_.narrow(2, from - first_, to - from);
@@ -129,10 +127,6 @@ class Convolved : public Derived {
     // With the rows around, whose own results, which lack a neighbour, are dropped.
     const int64_t first = std::max<int64_t>(0, from - 1), last = std::min(height(), to + 1);
     return conv_->forward(x_->rows(first, last)).narrow(2, from - first, to - from);
-  }
-  int64_t goodEnd(int64_t from, int64_t to) const override {
-    const int64_t first = std::max<int64_t>(0, from - 1);
-    return std::min(height(), first + roundedUp(to + 1 - first, kConvolvedRows) - 1);
   }
   int64_t origin(int64_t from) const override { return x_->origin(std::max<int64_t>(0, from - 1)); }
 
@@ -168,12 +162,6 @@ class Doubled : public Derived {
                                : at::upsample_nearest2d(low, {low.size(2) * 2, low.size(3) * 2}, 2.0, 2.0);
     return y.narrow(2, from - 2 * first, to - from);
   }
-  int64_t goodEnd(int64_t from, int64_t to) const override {
-    if (!conv_) return to;
-    // At either border up to two rows are dropped: two strips at a time.
-    const int64_t first = std::max<int64_t>(0, from - 1) / 2 * 2, last = std::max(to, from + 2 * stripOf(*this));
-    return std::min(height(), first + roundedUp(last + 1 - first, kConvolvedRows) - 1);
-  }
   int64_t origin(int64_t from) const override { return x_->origin(std::max<int64_t>(0, from - (conv_ ? 1 : 0)) / 2); }
 
  private:
@@ -189,7 +177,6 @@ class Sum : public Derived {
     const at::Tensor b = b_->rows(from, to);
     return x_->rows(from, to) + b;
   }
-  int64_t goodEnd(int64_t from, int64_t to) const override { return b_->goodEnd(from, to); }
   // Where the two come from images in memory of different sizes, the smaller of their rows is early enough for both.
   int64_t origin(int64_t from) const override { return std::min(x_->origin(from), b_->origin(from)); }
   void release(int64_t row) override {

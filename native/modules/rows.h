@@ -42,8 +42,6 @@ class Image {
   int64_t width() const { return width_; }
   /// Rows [from, to) as [n, c, to - from, w].
   virtual at::Tensor rows(int64_t from, int64_t to) = 0;
-  /// The row, `to` or one below it, up to which rows from `from` on are best computed at once.
-  virtual int64_t goodEnd(int64_t from, int64_t to) const { return to; }
   /// The first row that the rows from `from` on need of the image in memory from which all is computed.
   virtual int64_t origin(int64_t from) const = 0;
   /// Frees what is before row `row` of the image in memory.
