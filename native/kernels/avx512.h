@@ -70,7 +70,15 @@ LDM_AVX512_INLINE __m512 loadWide(const Bf16Bits* from) {
 }
 
 /// Rounds to nearest, ties to even; NaN stays NaN.
+/// @tparam kBf16 whether hasBf16(): the instruction for it takes denormal numbers for zeros
+template <bool kBf16>
 LDM_AVX512_INLINE void storeNarrow(__m512 v, Bf16Bits* to) {
+  if constexpr (kBf16) {
+    __m256i narrow;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(narrow) : "v"(v));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow);
+    return;
+  }
   __m512i rounded = _mm512_castps_si512(v);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(rounded, 16), _mm512_set1_epi32(1));
   rounded = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(rounded, odd), _mm512_set1_epi32(0x7fff)), 16);

@@ -73,6 +73,7 @@ LDM_SIMD void scaleNarrowRows(const Bf16Bits* x, Bf16Bits* y, const float* scale
 
 #ifdef LDM_AVX512
 /// What scaleNarrowRows() does, for channels in multiples of kLanes, whose result bfloat16 rounds anyway.
+template <bool kBf16>
 LDM_AVX512 void scaleWideRows(const Bf16Bits* x, Bf16Bits* y, const float* scale, const float* offset, int64_t channels,
                               bool silu, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row)
@@ -80,7 +81,7 @@ LDM_AVX512 void scaleWideRows(const Bf16Bits* x, Bf16Bits* y, const float* scale
       __m512 v = loadWide(x + row * channels + c);
       v = _mm512_fmadd_ps(v, _mm512_loadu_ps(scale + c), _mm512_loadu_ps(offset + c));
       if (silu) v = _mm512_mul_ps(v, roughSigmoid(v));
-      storeNarrow(v, y + row * channels + c);
+      storeNarrow<kBf16>(v, y + row * channels + c);
     }
 }
 #endif
@@ -88,7 +89,8 @@ LDM_AVX512 void scaleWideRows(const Bf16Bits* x, Bf16Bits* y, const float* scale
 void scaleRows(const Bf16Bits* x, Bf16Bits* y, const float* scale, const float* offset, int64_t channels, bool silu,
                int64_t begin, int64_t end) {
 #ifdef LDM_AVX512
-  if (channels % kLanes == 0 && hasAvx512()) return scaleWideRows(x, y, scale, offset, channels, silu, begin, end);
+  if (channels % kLanes == 0 && hasAvx512())
+    return (hasBf16() ? scaleWideRows<true> : scaleWideRows<false>)(x, y, scale, offset, channels, silu, begin, end);
 #endif
   scaleNarrowRows(x, y, scale, offset, channels, silu, begin, end);
 }

@@ -105,6 +105,7 @@ LDM_SIMD void slopeNarrowRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* d
 
 #ifdef LDM_AVX512
 /// What slopeNarrowRows() does, for channels in multiples of kLanes, whose result bfloat16 rounds anyway.
+template <bool kBf16>
 LDM_AVX512 void slopeWideRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float* mean,
                               const float* scale, const float* offset, double* sums, float* partial, int64_t channels,
                               bool activated, int64_t begin, int64_t end) {
@@ -120,7 +121,7 @@ LDM_AVX512 void slopeWideRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* d
           const __m512 s = roughSigmoid(u);  // whose product with u has the slope s (1 + u (1 - s))
           d = _mm512_mul_ps(d, _mm512_mul_ps(s, _mm512_fmadd_ps(u, _mm512_sub_ps(one, s), one)));
         }
-        storeNarrow(d, du + row * channels + c);
+        storeNarrow<kBf16>(d, du + row * channels + c);
         float *sum = partial + c, *product = partial + channels + c;
         _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), d));
         const __m512 centered = _mm512_sub_ps(v, _mm512_loadu_ps(mean + c));
@@ -136,7 +137,8 @@ void slopeRows(const Bf16Bits* x, const Bf16Bits* dy, Bf16Bits* du, const float*
                int64_t end) {
 #ifdef LDM_AVX512
   if (channels % kLanes == 0 && hasAvx512())
-    return slopeWideRows(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
+    return (hasBf16() ? slopeWideRows<true> : slopeWideRows<false>)(x, dy, du, mean, scale, offset, sums, partial,
+                                                                    channels, activated, begin, end);
 #endif
   slopeNarrowRows(x, dy, du, mean, scale, offset, sums, partial, channels, activated, begin, end);
 }

@@ -21,17 +21,21 @@ LDM_VNNI_INLINE __m512 loadHalf(const Half* from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-/// Six values from three taps, without the factors of planeFactor(), as the other lines of transforms.
-LDM_VNNI_INLINE void filterLine(__m512 a, __m512 b, __m512 c, __m512* out, int step) {
-  const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar);
-  const __m512 evenNear = _mm512_fmadd_ps(c, _mm512_set1_ps(kNear2), a);
-  const __m512 evenFar = _mm512_fmadd_ps(c, _mm512_set1_ps(kFar2), a);
+/// Six values from the taps, without the factors of planeFactor(), as the other lines of transforms.
+template <class F>
+LDM_VNNI_INLINE void filterLine(const __m512* taps, __m512* out, int step) {
+  const __m512 near = _mm512_set1_ps(kNear), far = _mm512_set1_ps(kFar), a = taps[0], b = taps[1];
+  __m512 evenNear = a, evenFar = a;
+  if constexpr (F::kTaps == 3) {
+    evenNear = _mm512_fmadd_ps(taps[2], _mm512_set1_ps(kNear2), a);
+    evenFar = _mm512_fmadd_ps(taps[2], _mm512_set1_ps(kFar2), a);
+  }
   out[0] = a;
   out[step] = _mm512_fmadd_ps(b, near, evenNear);
   out[2 * step] = _mm512_fnmadd_ps(b, near, evenNear);
   out[3 * step] = _mm512_fmadd_ps(b, far, evenFar);
   out[4 * step] = _mm512_fnmadd_ps(b, far, evenFar);
-  out[5 * step] = c;
+  out[5 * step] = taps[F::kTaps - 1];
 }
 
 /// By which the transformed filters of a plane have to be multiplied still.
@@ -41,41 +45,54 @@ constexpr float planeFactor(int64_t plane) {
   return lines[plane / Four::kPatch] * lines[plane % Four::kPatch];
 }
 
-/// Four outputs from six products.
+LDM_VNNI_INLINE __m512 weightedSum(float a, __m512 x, float b, __m512 y) {
+  return _mm512_fmadd_ps(_mm512_set1_ps(a), x, _mm512_mul_ps(_mm512_set1_ps(b), y));
+}
+
+/// Outputs from six products.
+template <class F>
 LDM_VNNI_INLINE void outputLine(const __m512* in, __m512* out, int step) {
   const __m512 near = _mm512_add_ps(in[1], in[2]), nearOdd = _mm512_sub_ps(in[1], in[2]);
   const __m512 far = _mm512_add_ps(in[3], in[4]), farOdd = _mm512_sub_ps(in[3], in[4]);
   out[0] = _mm512_add_ps(in[0], _mm512_add_ps(near, far));
-  out[step] = _mm512_fmadd_ps(_mm512_set1_ps(kNear), nearOdd, _mm512_mul_ps(_mm512_set1_ps(kFar), farOdd));
-  out[2 * step] = _mm512_fmadd_ps(_mm512_set1_ps(kNear2), near, _mm512_mul_ps(_mm512_set1_ps(kFar2), far));
-  out[3 * step] =
-      _mm512_fmadd_ps(_mm512_set1_ps(kNear3), nearOdd, _mm512_fmadd_ps(_mm512_set1_ps(kFar3), farOdd, in[5]));
+  out[step] = weightedSum(kNear, nearOdd, kFar, farOdd);
+  out[2 * step] = weightedSum(kNear2, near, kFar2, far);
+  out[3 * step] = weightedSum(kNear3, nearOdd, kFar3, farOdd);
+  if constexpr (F::kTile == 5) out[4 * step] = weightedSum(kNear2 * kNear2, near, kFar2 * kFar2, far);
+  constexpr int kLast = F::kTile - 1;
+  out[kLast * step] = _mm512_add_ps(out[kLast * step], in[5]);
 }
 
-/// The three columns of filters -> the first half of their transform, [6][3].
+/// The columns of filters -> the first half of their transform, [6][kTaps].
+template <class F>
 LDM_VNNI_INLINE void filterColumns(const Lane* taps, __m512* half) {
+  constexpr int kTaps = F::kTaps;
 #pragma GCC unroll 3
-  for (int j = 0; j < 3; ++j)
-    filterLine(_mm512_loadu_ps(taps[j]), _mm512_loadu_ps(taps[3 + j]), _mm512_loadu_ps(taps[6 + j]), half + j, 3);
+  for (int j = 0; j < kTaps; ++j) {
+    __m512 column[kTaps];
+#pragma GCC unroll 3
+    for (int i = 0; i < kTaps; ++i) column[i] = _mm512_loadu_ps(taps[i * kTaps + j]);
+    filterLine<F>(column, half + j, kTaps);
+  }
 }
 
 /// The kLanes output channels from o on -> their integers at u + plane * stride: [c / 2][step][kLanes][2], of which
 /// these channels have one in `step`; and the inverse factors at inverse[plane][outs].
 /// @param taps scratch memory, 9 for each of the channels
-template <class T>
+template <class F, class T>
 LDM_VNNI void transformFilters(const Filters<T>& source, int64_t o, Integer* u, int64_t stride, int64_t step,
                                float* inverse, int64_t outs, Lane* taps) {
-  constexpr int kSide = Four::kPatch;
+  constexpr int kSide = F::kPatch, kTaps = F::kTaps, kFilter = kTaps * kTaps;
   const int64_t channels = source.channels;
-  gatherTaps(source, o, taps);
+  gatherTaps<F>(source, o, taps);
   __m512 squares[kPlanes];
   for (__m512& sum : squares) sum = _mm512_setzero_ps();
   for (int64_t c = 0; c < channels; ++c) {
-    __m512 half[kSide * 3], line[kSide];
-    filterColumns(taps + c * 9, half);
+    __m512 half[kSide * kTaps], line[kSide];
+    filterColumns<F>(taps + c * kFilter, half);
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; ++i) {
-      filterLine(half[i * 3], half[i * 3 + 1], half[i * 3 + 2], line, 1);
+      filterLine<F>(half + i * kTaps, line, 1);
 #pragma GCC unroll 6
       for (int j = 0; j < kSide; ++j)
         squares[i * kSide + j] = _mm512_fmadd_ps(line[j], line[j], squares[i * kSide + j]);
@@ -87,14 +104,14 @@ LDM_VNNI void transformFilters(const Filters<T>& source, int64_t o, Integer* u, 
     _mm512_storeu_ps(inverse + p * outs, _mm512_mul_ps(inverseFor(squares[p]), _mm512_set1_ps(planeFactor(p))));
   }
   for (int64_t c = 0; c < channels; c += 2) {
-    __m512 firstHalf[kSide * 3], secondHalf[kSide * 3], first[kSide], second[kSide];
-    filterColumns(taps + c * 9, firstHalf);
-    filterColumns(taps + (c + 1) * 9, secondHalf);
+    __m512 firstHalf[kSide * kTaps], secondHalf[kSide * kTaps], first[kSide], second[kSide];
+    filterColumns<F>(taps + c * kFilter, firstHalf);
+    filterColumns<F>(taps + (c + 1) * kFilter, secondHalf);
     Integer* target = u + c / 2 * step * 2 * kLanes;
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; ++i) {
-      filterLine(firstHalf[i * 3], firstHalf[i * 3 + 1], firstHalf[i * 3 + 2], first, 1);
-      filterLine(secondHalf[i * 3], secondHalf[i * 3 + 1], secondHalf[i * 3 + 2], second, 1);
+      filterLine<F>(firstHalf + i * kTaps, first, 1);
+      filterLine<F>(secondHalf + i * kTaps, second, 1);
 #pragma GCC unroll 6
       for (int j = 0; j < kSide; ++j) {
         const int p = i * kSide + j;
@@ -115,27 +132,44 @@ LDM_VNNI_INLINE void planeFactors(const Lane* squares, float* factor, float* inv
   }
 }
 
-/// A plane's numbers times a factor, rounded to integers.
-/// @param numbers those of kLanes channels, each kPlanes Lanes after the ones before
-LDM_VNNI_INLINE void roundPlane(const Lane* numbers, float factor, Integer* to, int64_t channels) {
-  // the lower halves of two registers
-  alignas(64) static constexpr Integer kEven[2 * kLanes] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
-                                                            22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
-                                                            44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
-  const __m512i even = _mm512_load_si512(kEven);
-  const __m512 scale = _mm512_set1_ps(factor), toInteger = _mm512_set1_ps(kToInteger);
-  const auto rounded = [&](int64_t c) __attribute__((always_inline, target("avx512f"))) {
-    return _mm512_castps_si512(_mm512_fmadd_ps(_mm512_loadu_ps(numbers[c / kLanes * kPlanes]), scale, toInteger));
-  };
-  int64_t c = 0;
-  for (; c + 2 * kLanes <= channels; c += 2 * kLanes)
-    _mm512_storeu_si512(to + c, _mm512_permutex2var_epi16(rounded(c), even, rounded(c + kLanes)));
-  if (c < channels) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c), _mm512_cvtepi32_epi16(rounded(c)));
+/// The first 2 * kLanes numbers of a row of which there are `left`.
+LDM_VNNI_INLINE __mmask32 pairsOf(int64_t left) { return left >= 2 * kLanes ? 0xffffffffu : 0xffffu; }
+
+/// Brings memory into the caches before it is written.
+LDM_VNNI_INLINE void fetchToWrite(const void* memory) {
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(memory)));
+}
+
+/// The first (`kOdd`: the second) bfloat16 of each pair.
+template <bool kOdd>
+LDM_VNNI_INLINE __m512 half(__m512i pairs) {
+  return _mm512_castsi512_ps(kOdd ? _mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000)))
+                                  : _mm512_slli_epi32(pairs, 16));
+}
+
+/// The transform of every second channel of 2 * kLanes of a tile: numbers[plane].
+/// @param pixels where the first of these channels lies in each of the tile's pixels
+template <bool kOdd>
+LDM_VNNI_INLINE void transformChannels(const Bf16Bits* const* pixels, int64_t c, __mmask32 mask, Lane* numbers) {
+  constexpr int kSide = Four::kPatch;
+  __m512 columns[kPlanes], line[kSide];
+#pragma GCC unroll 6
+  for (int j = 0; j < kSide; ++j) {
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; ++i) line[i] = half<kOdd>(_mm512_maskz_loadu_epi16(mask, pixels[i * kSide + j] + c));
+    inputLine(line, columns + j, kSide);
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < kSide; ++i) {
+    inputLine(columns + i * kSide, line, 1);
+#pragma GCC unroll 6
+    for (int j = 0; j < kSide; ++j) _mm512_storeu_ps(numbers[i * kSide + j], line[j]);
+  }
 }
 
 /// x[N][H][W][C] -> integers v + plane * stride: [tile][C] for tiles [begin, end) of a block that starts at tile
 /// `first`, and their inverse factors inverse[tile][plane].
-/// @param scratch kPlanes for each kLanes of the channels
+/// @param scratch 2 * kPlanes for each 2 * kLanes of the channels
 /// @param outside C zeros
 LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, float* inverse, int64_t channels,
                               const TileGrid& g, int64_t first, int64_t begin, int64_t end, Lane* scratch,
@@ -145,7 +179,7 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
   constexpr int64_t kPadded = (kPlanes + kLanes - 1) / kLanes * kLanes;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, top, left] = g.place(t);
-    const int64_t y0 = top - 1, x0 = left - 1;
+    const int64_t y0 = top - g.above, x0 = left - g.before;
     const Bf16Bits* source = x + image * g.sourcePixels() * channels;
     const Bf16Bits* pixels[kPlanes];
     for (int64_t i = 0; i < kPlanes; ++i) {
@@ -155,30 +189,30 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
       pixels[i] = within ? source + pixel * channels : outside;
     }
     Lane squares[kPadded] = {};
-    for (int64_t c = 0; c < channels; c += kLanes) {
-      if (c % (2 * kLanes) == 0) fetchNextTile(source + c, channels, g, y0, x0);
-      __m512 half[kPlanes], line[kSide];
-#pragma GCC unroll 6
-      for (int j = 0; j < kSide; ++j) {
-#pragma GCC unroll 6
-        for (int i = 0; i < kSide; ++i) line[i] = loadWide(pixels[i * kSide + j] + c);
-        inputLine(line, half + j, kSide);
-      }
-#pragma GCC unroll 6
-      for (int i = 0; i < kSide; ++i) {
-        inputLine(half + i * kSide, line, 1);
-#pragma GCC unroll 6
-        for (int j = 0; j < kSide; ++j) {
-          const int p = i * kSide + j;
-          _mm512_storeu_ps(scratch[c / kLanes * kPlanes + p], line[j]);
-          _mm512_storeu_ps(squares[p], _mm512_fmadd_ps(line[j], line[j], _mm512_loadu_ps(squares[p])));
-        }
+    Lane* numbers = scratch;
+    for (int64_t c = 0; c < channels; c += 2 * kLanes, numbers += 2 * kPlanes) {
+      fetchNextTile(source + c, channels, g, y0, x0);
+      transformChannels<false>(pixels, c, pairsOf(channels - c), numbers);
+      transformChannels<true>(pixels, c, pairsOf(channels - c), numbers + kPlanes);
+      Integer* target = v + (t - first) * channels + c;
+      for (int64_t p = 0; p < kPlanes; ++p, target += stride) {
+        fetchToWrite(target);
+        const __m512 even = _mm512_loadu_ps(numbers[p]), odd = _mm512_loadu_ps(numbers[kPlanes + p]);
+        const __m512 sum = _mm512_fmadd_ps(even, even, _mm512_loadu_ps(squares[p]));
+        _mm512_storeu_ps(squares[p], _mm512_fmadd_ps(odd, odd, sum));
       }
     }
     float factor[kPlanes];
     planeFactors(squares, factor, inverse + (t - first) * kPlanes);
-    for (int64_t p = 0; p < kPlanes; ++p)
-      roundPlane(scratch + p, factor[p], v + p * stride + (t - first) * channels, channels);
+    numbers = scratch;
+    for (int64_t c = 0; c < channels; c += 2 * kLanes, numbers += 2 * kPlanes) {
+      Integer* target = v + (t - first) * channels + c;
+      const __mmask32 mask = pairsOf(channels - c);
+      for (int64_t p = 0; p < kPlanes; ++p, target += stride)
+        _mm512_mask_storeu_epi16(
+            target, mask,
+            interleaved(_mm512_loadu_ps(numbers[p]), _mm512_loadu_ps(numbers[kPlanes + p]), _mm512_set1_ps(factor[p])));
+    }
   }
 }
 
@@ -212,30 +246,20 @@ void multiplyPanel(const Integer* v, int64_t tiles, int64_t channels, const Inte
   withGroups(groups, [&](auto count) { multiplyRows<count>(v, tiles, channels, u, m, outs); });
 }
 
-/// Rounds to bfloat16. @tparam kBf16 whether the processor has an instruction for it
-template <bool kBf16>
-LDM_VNNI_INLINE void storeRounded(__m512 value, Bf16Bits* to) {
-  if constexpr (kBf16) {
-    __m256i rounded;
-    asm("vcvtneps2bf16 %1, %0" : "=v"(rounded) : "v"(value));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded);
-  } else {
-    storeNarrow(value, to);
-  }
-}
-
 /// The products m + plane * stride of [tile][outs] -> outs of the `channels` of y[N][H][W][channels], with bias, for
 /// tiles [begin, end) of a block that starts at tile `first`. The product of tile t and channel o in plane p is
 /// left[t][p] * right[p][o] times what m holds.
-template <bool kBf16>
+/// @tparam kBf16 see storeNarrow()
+template <class F, bool kBf16>
 LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left, const float* right, int64_t outs,
                                const float* bias, Bf16Bits* y, int64_t channels, const TileGrid& g, int64_t first,
                                int64_t begin, int64_t end) {
-  constexpr int kSide = Four::kPatch, kTile = Four::kTile;
+  constexpr int kSide = F::kPatch, kTile = F::kTile;
+  const int64_t rowStep = g.rowStep() * channels, columnStep = g.columnStep() * channels;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, y0, x0] = g.place(t);
-    const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
-    Bf16Bits* target = y + ((image * g.height + y0) * g.width + x0) * channels;
+    const int64_t rows = std::min(F::kTile, g.height - y0), columns = std::min(F::kTile, g.width - x0);
+    Bf16Bits* target = y + g.resultAt(image, y0, x0) * channels;
     const float* factors = left + (t - first) * kPlanes;
     for (int64_t c = 0; c < outs; c += kLanes) {
       // in a loop of its own: GCC 12 would keep a pointer for each plane in memory
@@ -251,40 +275,41 @@ LDM_VNNI void transformOutputs(const Half* m, int64_t stride, const float* left,
       for (int j = 0; j < kSide; ++j) {
 #pragma GCC unroll 6
         for (int i = 0; i < kSide; ++i) line[i] = _mm512_loadu_ps(product[i * kSide + j]);
-        outputLine(line, half + j, kSide);
+        outputLine<F>(line, half + j, kSide);
       }
       const __m512 offset = _mm512_loadu_ps(bias + c);
-#pragma GCC unroll 4
+#pragma GCC unroll 5
       for (int i = 0; i < kTile; ++i) {
         if (i == rows) break;
-        outputLine(half + i * kSide, line, 1);
-#pragma GCC unroll 4
+        outputLine<F>(half + i * kSide, line, 1);
+#pragma GCC unroll 5
         for (int j = 0; j < kTile; ++j)
           if (j < columns)
-            storeRounded<kBf16>(_mm512_add_ps(line[j], offset), target + (i * g.width + j) * channels + c);
+            storeNarrow<kBf16>(_mm512_add_ps(line[j], offset), target + i * rowStep + j * columnStep + c);
       }
     }
   }
 }
 
 /// Format of convolveByPanels().
+template <class F>
 class FixedPoint {
  public:
   using Image = Bf16Bits;
   using Number = Integer;
   using Product = Half;
-  static constexpr int64_t kPair = 2;
+  static constexpr int64_t kPair = 2, kHeldFilters = int64_t{5} << 20;
 
   FixedPoint(int64_t tiles, int64_t outs)
       : left_(static_cast<size_t>(tiles * kPlanes)), right_(static_cast<size_t>(kPlanes * outs)) {}
   template <class T>
   void filters(const Filters<T>& source, int64_t o, int64_t to, Number* u, int64_t stride, int64_t step, int64_t outs,
                Lane* taps) {
-    transformFilters(source, o, u, stride, step, right_.data() + to, outs, taps);
+    transformFilters<F>(source, o, u, stride, step, right_.data() + to, outs, taps);
   }
   void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
               int64_t begin, int64_t end) {
-    std::vector<float> scratch(static_cast<size_t>(kPlanes * channels));
+    std::vector<float> scratch(static_cast<size_t>(kPlanes * (channels + kLanes)));
     const std::vector<Image> outside(static_cast<size_t>(channels));
     transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, reinterpret_cast<Lane*>(scratch.data()),
                     outside.data());
@@ -295,7 +320,7 @@ class FixedPoint {
   }
   void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
                const TileGrid& g, int64_t first, int64_t begin, int64_t end) const {
-    const auto transform = hasBf16() ? transformOutputs<true> : transformOutputs<false>;
+    const auto transform = hasBf16() ? transformOutputs<F, true> : transformOutputs<F, false>;
     transform(m, stride, left_.data(), right_.data(), outs, bias, y, channels, g, first, begin, end);
   }
 

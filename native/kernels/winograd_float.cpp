@@ -8,13 +8,14 @@ namespace ldm {
 
 namespace {
 
+template <class F>
 LDM_AVX512 void transformFilters(const Filters<float>& source, int64_t o, float* u, int64_t stride, int64_t step,
                                  Lane* taps) {
   const int64_t channels = source.channels;
-  gatherTaps(source, o, taps);
+  gatherTaps<F>(source, o, taps);
   for (int64_t c = 0; c < channels; ++c) {
     Lane full[kPlanes];
-    filterOf(taps + c * 9, full);
+    filterOf<F>(taps + c * F::kTaps * F::kTaps, full);
     for (int64_t p = 0; p < kPlanes; ++p) store(full[p], u + p * stride + c * step * kLanes);
   }
 }
@@ -23,7 +24,7 @@ LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_
                                 int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, top, left] = g.place(t);
-    const int64_t y0 = top - 1, x0 = left - 1;
+    const int64_t y0 = top - g.above, x0 = left - g.before;
     const float* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       fetchNextTile(source + c, channels, g, y0, x0);
@@ -59,39 +60,42 @@ LDM_AVX512 void multiplyRows(const float* v, int64_t tiles, int64_t channels, co
                           std::make_index_sequence<kTiles * kCount>(), std::make_index_sequence<kCount>());
 }
 
+template <class F>
 LDM_AVX512 void transformOutputs(const float* m, int64_t stride, int64_t outs, const float* bias, float* y,
                                  int64_t channels, const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
+  const int64_t rowStep = g.rowStep() * channels, columnStep = g.columnStep() * channels;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, y0, x0] = g.place(t);
-    const int64_t rows = std::min(Four::kTile, g.height - y0), columns = std::min(Four::kTile, g.width - x0);
-    float* target = y + ((image * g.height + y0) * g.width + x0) * channels;
+    const int64_t rows = std::min(F::kTile, g.height - y0), columns = std::min(F::kTile, g.width - x0);
+    float* target = y + g.resultAt(image, y0, x0) * channels;
     for (int64_t c = 0; c < outs; c += kLanes) {
-      Lane product[kPlanes], full[Four::kTile * Four::kTile];
+      Lane product[kPlanes], full[F::kTile * F::kTile];
       for (int64_t p = 0; p < kPlanes; ++p) {
         const float* source = m + p * stride + (t - first) * outs + c;
         _mm_prefetch(source + kAhead, _MM_HINT_T0);
         load(source, product[p]);
       }
-      outputOf(product, full);
+      outputOf<F>(product, full);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < columns; ++j)
-          _mm512_storeu_ps(target + (i * g.width + j) * channels + c,
-                           _mm512_add_ps(_mm512_loadu_ps(full[i * Four::kTile + j]), _mm512_loadu_ps(bias + c)));
+          _mm512_storeu_ps(target + i * rowStep + j * columnStep + c,
+                           _mm512_add_ps(_mm512_loadu_ps(full[i * F::kTile + j]), _mm512_loadu_ps(bias + c)));
     }
   }
 }
 
 /// Format of convolveByPanels().
+template <class F>
 struct Float {
   using Image = float;
   using Number = float;
   using Product = float;
-  static constexpr int64_t kPair = 1;
+  static constexpr int64_t kPair = 1, kHeldFilters = int64_t{10} << 20;
 
   Float(int64_t, int64_t) {}
   static void filters(const Filters<float>& source, int64_t o, int64_t, Number* u, int64_t stride, int64_t step,
                       int64_t, Lane* taps) {
-    transformFilters(source, o, u, stride, step, taps);
+    transformFilters<F>(source, o, u, stride, step, taps);
   }
   static void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
                      int64_t begin, int64_t end) {
@@ -103,7 +107,7 @@ struct Float {
   }
   static void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
                       const TileGrid& g, int64_t first, int64_t begin, int64_t end) {
-    transformOutputs(m, stride, outs, bias, y, channels, g, first, begin, end);
+    transformOutputs<F>(m, stride, outs, bias, y, channels, g, first, begin, end);
   }
 };
 

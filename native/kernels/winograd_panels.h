@@ -24,8 +24,6 @@ namespace {
 constexpr int64_t kPlanes = Four::kPlanes;
 /// Tiles whose transformed inputs and products are held at a time.
 constexpr int64_t kHeldTiles = 96;
-/// Transformed filters that are held at a time.
-constexpr int64_t kHeldFilters = int64_t{10} << 20;
 /// The block of products that is held in registers: tiles by groups of kLanes output channels.
 constexpr int64_t kTiles = 6, kGroups = 4;
 /// Calls f with a number of groups, 1 to kGroups, as a constant.
@@ -45,11 +43,12 @@ constexpr int64_t kAhead = 8 * kLanes;
 /// Distance of two planes of `count` numbers. Planes a power of two apart would share their places in the caches.
 constexpr int64_t planeStride(int64_t count) { return count + 17 * kLanes; }
 
-/// The 36 values of kLanes filters from their 9 taps.
+/// The 36 values of kLanes filters from their taps.
+template <class F>
 LDM_AVX512_INLINE void filterOf(const Lane* taps, Lane* full) {
-  Lane half[Four::kPatch * 3];
-  for (int64_t j = 0; j < 3; ++j) Four::filter(taps + j, half + j, 3, 3);
-  for (int64_t i = 0; i < Four::kPatch; ++i) Four::filter(half + i * 3, full + i * Four::kPatch, 1, 1);
+  Lane half[F::kPatch * F::kTaps];
+  for (int64_t j = 0; j < F::kTaps; ++j) F::filter(taps + j, half + j, F::kTaps, F::kTaps);
+  for (int64_t i = 0; i < F::kPatch; ++i) F::filter(half + i * F::kTaps, full + i * F::kPatch, 1, 1);
 }
 
 /// The first 9 numbers, then zeros.
@@ -65,11 +64,28 @@ struct Filters {
   const T* weight;
   int64_t outs, channels;
   bool turned;
+  Phase phase{0, 0};  ///< where a filter has 2x2 taps
 };
+
+/// What 3x3 taps of an enlarged image are to the original's 2x2 pixels that a phase sees.
+LDM_AVX512_INLINE void sumTaps(const Phase& phase, const Lane* taps, Lane* sums) {
+  __m512 columns[3 * 2];
+  for (int i = 0; i < 3; ++i) {
+    const __m512 a = _mm512_loadu_ps(taps[3 * i]), b = _mm512_loadu_ps(taps[3 * i + 1]),
+                 c = _mm512_loadu_ps(taps[3 * i + 2]);
+    columns[2 * i] = phase.x == 0 ? a : _mm512_add_ps(a, b);
+    columns[2 * i + 1] = phase.x == 0 ? _mm512_add_ps(b, c) : c;
+  }
+  for (int j = 0; j < 2; ++j) {
+    const __m512 a = columns[j], b = columns[2 + j], c = columns[4 + j];
+    _mm512_storeu_ps(sums[j], phase.y == 0 ? a : _mm512_add_ps(a, b));
+    _mm512_storeu_ps(sums[2 + j], phase.y == 0 ? _mm512_add_ps(b, c) : c);
+  }
+}
 
 /// Those of the kLanes output channels from o on -> taps[c * 9 + tap], whose lanes are the output channels.
 template <class T>
-LDM_AVX512_INLINE void gatherTaps(const Filters<T>& f, int64_t o, Lane* taps) {
+LDM_AVX512_INLINE void gatherNine(const Filters<T>& f, int64_t o, Lane* taps) {
   constexpr int64_t kFew = 6;  // channels ahead
   __m512 rows[kLanes];
   if (f.turned) {
@@ -89,6 +105,15 @@ LDM_AVX512_INLINE void gatherTaps(const Filters<T>& f, int64_t o, Lane* taps) {
   }
 }
 
+/// Those of the kLanes output channels from o on -> taps[c * kTaps^2 + tap], whose lanes are the output channels.
+/// @param taps memory for 9 of each channel
+template <class F, class T>
+LDM_AVX512_INLINE void gatherTaps(const Filters<T>& f, int64_t o, Lane* taps) {
+  gatherNine(f, o, taps);
+  if constexpr (F::kTaps == 2)
+    for (int64_t c = 0; c < f.channels; ++c) sumTaps(f.phase, taps + c * 9, taps + c * 4);
+}
+
 /// The transform of a tile's inputs, kLanes channels of them.
 LDM_AVX512_INLINE void inputOf(const Lane* patch, Lane* full) {
   Lane half[kPlanes];
@@ -97,17 +122,18 @@ LDM_AVX512_INLINE void inputOf(const Lane* patch, Lane* full) {
 }
 
 /// The transform of a tile's products.
+template <class F>
 LDM_AVX512_INLINE void outputOf(const Lane* product, Lane* full) {
-  Lane half[Four::kTile * Four::kPatch];
-  for (int64_t j = 0; j < Four::kPatch; ++j) Four::output(product + j, half + j, Four::kPatch, Four::kPatch);
-  for (int64_t i = 0; i < Four::kTile; ++i) Four::output(half + i * Four::kPatch, full + i * Four::kTile, 1, 1);
+  Lane half[F::kTile * F::kPatch];
+  for (int64_t j = 0; j < F::kPatch; ++j) F::output(product + j, half + j, F::kPatch, F::kPatch);
+  for (int64_t i = 0; i < F::kTile; ++i) F::output(half + i * F::kPatch, full + i * F::kTile, 1, 1);
 }
 
 /// Fetches the pixels that the tile to the right has beyond those of the tile at (y0, x0).
 template <class T>
 LDM_AVX512_INLINE void fetchNextTile(const T* x, int64_t channels, const TileGrid& g, int64_t y0, int64_t x0) {
   for (int64_t i = 0; i < Four::kPatch; ++i)
-    for (int64_t j = Four::kPatch; j < Four::kPatch + Four::kTile; ++j) {
+    for (int64_t j = Four::kPatch; j < Four::kPatch + g.tile; ++j) {
       const int64_t row = (y0 + i) >> g.shift, column = (x0 + j) >> g.shift;
       _mm_prefetch(x + (row * (g.width >> g.shift) + column) * channels, _MM_HINT_T0);
     }
@@ -123,11 +149,12 @@ at::Tensor scratchOf(int slot, int64_t count) {
   return workspace(slot, (count * static_cast<int64_t>(sizeof(T)) + 3) / 4);
 }
 
-/// The whole convolution of x, in channels-last layout.
-/// @param bias fp32 [O]
+/// The convolution of x, in channels-last layout, to those pixels of y that the grid has.
+/// @param offset fp32 [O]
 ///
 /// Format has the types Image (of x and the result), Number (what is multiplied) and Product, the number kPair of
-/// channels that lie beside each other in a filter, and, with what scales it needs,
+/// channels that lie beside each other in a filter, the number kHeldFilters of a filter's numbers that are held at a
+/// time, and, with what scales it needs,
 /// - filters(source, o, to, u, stride, step, outs, taps): the kLanes output channels from o on, the to-th on of the
 ///   `outs` that are held, to u + plane * stride: [c / kPair][step][kLanes][kPair]
 /// - inputs(x, v, stride, C, grid, first, begin, end): tiles [begin, end) to v + plane * stride: [tile - first][C]
@@ -135,23 +162,20 @@ at::Tensor scratchOf(int slot, int64_t count) {
 ///   is a multiple of kTiles
 /// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O]
 template <class Format, class Weight>
-at::Tensor convolveByPanels(const at::Tensor& x, const Filters<Weight>& source, const at::Tensor& bias, bool doubled) {
+void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const float* offset, const at::Tensor& y,
+                   const TileGrid& g) {
   using Image = typename Format::Image;
   using Number = typename Format::Number;
   using Product = typename Format::Product;
   constexpr int64_t kPair = Format::kPair, kPanel = kGroups * kLanes;
-  const int64_t batch = x.size(0), in = source.channels, out = source.outs, factor = doubled ? 2 : 1;
-  const TileGrid g(x.size(2) * factor, x.size(3) * factor, Four::kTile, doubled);
-  const at::Tensor y =
-      at::empty({batch, out, g.height, g.width}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const int64_t batch = x.size(0), in = source.channels, out = source.outs;
   const auto* image = static_cast<const Image*>(x.const_data_ptr());
-  const auto* offset = bias.const_data_ptr<float>();
   auto* target = numbers<Image>(y);
   const int64_t tiles = batch * g.tilesY * g.tilesX;
   const auto rounded = [](int64_t count) { return (count + kTiles - 1) / kTiles * kTiles; };
   const int64_t tileBlock = std::min(kHeldTiles, rounded(tiles));
   // Where one block has all tiles, each filter is used once, and the fewer there are at a time the closer they stay.
-  const int64_t most = tiles > kHeldTiles ? kHeldFilters / (kPlanes * in * kPanel) * kPanel : 0;
+  const int64_t most = tiles > kHeldTiles ? Format::kHeldFilters / (kPlanes * in * kPanel) * kPanel : 0;
   const int64_t outBlock = std::min(out, std::max(kPanel, most));
   const int64_t uStride = planeStride(outBlock * in), vStride = planeStride(tileBlock * in),
                 mStride = planeStride(tileBlock * outBlock);
@@ -190,6 +214,35 @@ at::Tensor convolveByPanels(const at::Tensor& x, const Filters<Weight>& source, 
         format.outputs(m, mStride, outs, offset + firstOut, target + firstOut, out, g, first, begin, end);
       });
     }
+  }
+}
+
+/// Whether an image that is enlarged is better convolved in its four phases: a third of the products less, but for
+/// what hangs over the edges, and four filters to transform for one.
+inline bool phasesSuit(int64_t batch, int64_t height, int64_t width) {
+  const auto tiles = [](int64_t side, int64_t tile) { return (side + tile - 1) / tile; };
+  const int64_t whole = tiles(2 * height, Four::kTile) * tiles(2 * width, Four::kTile);
+  const int64_t phases = 4 * tiles(height, Five::kTile) * tiles(width, Five::kTile);
+  return batch * height * width >= 2048 && 5 * phases <= 4 * whole;
+}
+
+/// The whole convolution of x, in channels-last layout.
+/// @tparam Format of convolveTiles(), for F(4x4, 3x3) and F(5x5, 2x2)
+/// @param bias fp32 [O]
+/// @param doubled whether x is first enlarged, each pixel to 2x2
+template <template <class> class Format, class Weight>
+at::Tensor convolveByPanels(const at::Tensor& x, Filters<Weight> source, const at::Tensor& bias, bool doubled) {
+  const int64_t height = x.size(2), width = x.size(3), factor = doubled ? 2 : 1;
+  const auto* offset = bias.const_data_ptr<float>();
+  const at::Tensor y = at::empty({x.size(0), source.outs, height * factor, width * factor},
+                                 x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  if (doubled && phasesSuit(x.size(0), height, width)) {
+    for (const Phase phase : {Phase{0, 0}, Phase{0, 1}, Phase{1, 0}, Phase{1, 1}}) {
+      source.phase = phase;
+      convolveTiles<Format<Five>>(x, source, offset, y, TileGrid(height, width, Five::kTile, phase));
+    }
+  } else {
+    convolveTiles<Format<Four>>(x, source, offset, y, TileGrid(height * factor, width * factor, Four::kTile, doubled));
   }
   return y;
 }

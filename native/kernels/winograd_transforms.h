@@ -21,6 +21,7 @@ constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar, kNear3 = kNear2 * k
 /// F(4x4, 3x3) for fp32.
 struct Four {
   using Number = float;
+  static constexpr int64_t kTaps = 3;
   static constexpr int64_t kTile = 4;           // outputs of a tile along each axis
   static constexpr int64_t kPatch = kTile + 2;  // inputs of a tile along each axis
   static constexpr int64_t kPlanes = kPatch * kPatch;
@@ -102,6 +103,45 @@ struct Four {
   }
 };
 
+/// F(5x5, 2x2) for fp32, at the same points and so with the same transform of inputs.
+struct Five {
+  using Number = float;
+  static constexpr int64_t kTaps = 2;
+  static constexpr int64_t kTile = 5;
+  static constexpr int64_t kPatch = Four::kPatch;
+  static constexpr int64_t kPlanes = Four::kPlanes;
+
+  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                    atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k];
+      const float evenNear = a * atNear, oddNear = b * (kNear * atNear);
+      const float evenFar = a * atFar, oddFar = b * (kFar * atFar);
+      out[0][k] = a * atZero;
+      out[so][k] = evenNear + oddNear;
+      out[2 * so][k] = evenNear - oddNear;
+      out[3 * so][k] = evenFar + oddFar;
+      out[4 * so][k] = evenFar - oddFar;
+      out[5 * so][k] = b;
+    }
+  }
+
+  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
+    constexpr float near4 = kNear2 * kNear2, far4 = kFar2 * kFar2;
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
+                  f = in[5 * si][k];
+      const float near = b + c, nearOdd = b - c, far = d + e, farOdd = d - e;
+      out[0][k] = a + near + far;
+      out[so][k] = kNear * nearOdd + kFar * farOdd;
+      out[2 * so][k] = kNear2 * near + kFar2 * far;
+      out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd;
+      out[4 * so][k] = near4 * near + far4 * far + f;
+    }
+  }
+};
+
 /// F(2x2, 3x3), with the points 0, +-1 and infinity, for bfloat16: the transforms of a larger tile would multiply the
 /// error of numbers with 8 bits by four.
 struct Two {
@@ -146,6 +186,12 @@ LDM_INLINE void store(const Lane& from, Bf16Bits* to) {
   for (int64_t k = 0; k < kLanes; ++k) to[k] = narrow<Bf16Bits>(from[k]);
 }
 
+/// Where an enlarged image is convolved with 3x3 taps, one of the four images that the result is made of: the rows
+/// 2i + y and columns 2j + x, each of which is the original's convolution with 2x2 sums of the taps.
+struct Phase {
+  int64_t y, x;
+};
+
 /// The tiles of an image, of tile x tile outputs each.
 struct TileGrid {
   TileGrid(int64_t height, int64_t width, int64_t tile, bool doubled = false)
@@ -155,9 +201,26 @@ struct TileGrid {
         tilesX((width + tile - 1) / tile),
         tile(tile),
         shift(doubled ? 1 : 0) {}
+  /// Those of a phase; height and width are the original's.
+  TileGrid(int64_t height, int64_t width, int64_t tile, const Phase& phase) : TileGrid(height, width, tile) {
+    above = 1 - phase.y;
+    before = 1 - phase.x;
+    step = 2;
+    this->phase = phase;
+  }
   int64_t height, width, tilesY, tilesX, tile;
-  int64_t shift;  ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
+  int64_t shift;                  ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
+  int64_t above = 1, before = 1;  ///< rows and columns of a tile's inputs above and before its outputs
+  int64_t step = 1;               ///< distance of two outputs in the result
+  Phase phase{0, 0};              ///< where the first of them is
   int64_t sourcePixels() const { return (height >> shift) * (width >> shift); }
+  /// Where a tile's first output lies among the pixels of the results, and how far from it the next row's and the next
+  /// column's are.
+  LDM_INLINE int64_t resultAt(int64_t image, int64_t y, int64_t x) const {
+    return ((image * height + y) * step + phase.y) * width * step + x * step + phase.x;
+  }
+  int64_t rowStep() const { return step * width * step; }
+  int64_t columnStep() const { return step; }
 
   /// An image of the batch, and the first row and column of a tile of its result.
   struct Place {
