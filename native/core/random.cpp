@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "../kernels/bernoulli.h"
 #include "backend.h"
 #include "context.h"
 
@@ -82,7 +83,19 @@ at::Tensor GeneratorSource::exponential(at::IntArrayRef shape, const at::TensorO
   return onDevice(at::empty(shape, own(options)).exponential_(1.0, generator_), options.device());
 }
 at::Tensor GeneratorSource::keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) {
-  return onDevice(at::empty(shape, own(options)).bernoulli_(1.0 - p, generator_), options.device());
+  const at::Tensor mask = at::empty(shape, own(options));
+  if (mask.scalar_type() == at::kFloat && bernoulliSuits(generator_))
+    bernoulli(mask, 1.0 - p, generator_);
+  else
+    mask.bernoulli_(1.0 - p, generator_);
+  return onDevice(mask, options.device());
+}
+void GeneratorSource::skip(const std::string& kind, at::IntArrayRef shape, const at::TensorOptions& options,
+                           double param) {
+  if (kind == "keepmask" && bernoulliSuits(generator_))
+    skipBernoulli(c10::multiply_integers(shape), generator_);
+  else
+    RandomSource::skip(kind, shape, options, param);
 }
 void GeneratorSource::uniform_(at::Tensor& t, double low, double high) {
   if (t.device() == generator_.device())

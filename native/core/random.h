@@ -50,6 +50,7 @@ class GeneratorSource : public RandomSource {
   at::Tensor randint(int64_t low, int64_t high, at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor exponential(at::IntArrayRef shape, const at::TensorOptions& options) override;
   at::Tensor keepMask(at::IntArrayRef shape, double p, const at::TensorOptions& options) override;
+  void skip(const std::string& kind, at::IntArrayRef shape, const at::TensorOptions& options, double param) override;
   void uniform_(at::Tensor& t, double low, double high) override;
   void normal_(at::Tensor& t, double mean, double std) override;
   at::Generator& generator() { return generator_; }

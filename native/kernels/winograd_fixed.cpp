@@ -87,15 +87,19 @@ LDM_VNNI void transformFilters(const Filters<T>& source, int64_t o, Integer* u, 
   gatherTaps<F>(source, o, taps);
   __m512 squares[kPlanes];
   for (__m512& sum : squares) sum = _mm512_setzero_ps();
-  for (int64_t c = 0; c < channels; ++c) {
-    __m512 half[kSide * kTaps], line[kSide];
-    filterColumns<F>(taps + c * kFilter, half);
+  for (int64_t c = 0; c < channels; c += 2) {
+    __m512 firstHalf[kSide * kTaps], secondHalf[kSide * kTaps], first[kSide], second[kSide];
+    filterColumns<F>(taps + c * kFilter, firstHalf);
+    filterColumns<F>(taps + (c + 1) * kFilter, secondHalf);
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; ++i) {
-      filterLine<F>(half + i * kTaps, line, 1);
+      filterLine<F>(firstHalf + i * kTaps, first, 1);
+      filterLine<F>(secondHalf + i * kTaps, second, 1);
 #pragma GCC unroll 6
-      for (int j = 0; j < kSide; ++j)
-        squares[i * kSide + j] = _mm512_fmadd_ps(line[j], line[j], squares[i * kSide + j]);
+      for (int j = 0; j < kSide; ++j) {
+        __m512& sum = squares[i * kSide + j];
+        sum = _mm512_fmadd_ps(second[j], second[j], _mm512_fmadd_ps(first[j], first[j], sum));
+      }
     }
   }
   __m512 factor[kPlanes];

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "../core/error.h"
+#include "../kernels/finite.h"
 
 namespace ldm {
 
@@ -14,7 +15,9 @@ at::Tensor total(const at::Tensor& value) { return value.detach().sum(at::kDoubl
 
 }  // namespace
 
-bool isFinite(const at::Tensor& value) { return total(value).isfinite().item<bool>(); }
+bool isFinite(const at::Tensor& value) {
+  return allFiniteSuits(value) ? allFinite(value) : total(value).isfinite().item<bool>();
+}
 
 void checkFinite(const at::Tensor& value, const std::string& what) {
   if (!isFinite(value)) throw LdmError("ERR_NAN", what + " is not finite");
@@ -22,9 +25,16 @@ void checkFinite(const at::Tensor& value, const std::string& what) {
 
 void checkFiniteGradients(const std::vector<std::pair<std::string, at::Tensor>>& parameters) {
   std::vector<at::Tensor> totals;
-  for (const auto& [name, parameter] : parameters)
-    if (parameter.grad().defined()) totals.push_back(total(parameter.grad()));
-  if (totals.empty() || at::stack(totals).isfinite().all().item<bool>()) return;
+  bool finite = true;
+  for (const auto& [name, parameter] : parameters) {
+    const at::Tensor& gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    if (allFiniteSuits(gradient))
+      finite = finite && allFinite(gradient);
+    else
+      totals.push_back(total(gradient));
+  }
+  if (finite && (totals.empty() || at::stack(totals).isfinite().all().item<bool>())) return;
   for (const auto& [name, parameter] : parameters)
     if (parameter.grad().defined()) checkFinite(parameter.grad(), "The gradient of " + name);
 }

@@ -1,6 +1,8 @@
+import { cpus } from 'node:os';
 import { noGrad } from '../../lib/job';
 import { Generator, Recorder, Tape } from '../../lib/random';
 import { op, Tensor } from '../../lib/tensor';
+import { smallInput, timesteps, tinyUNet } from './networks';
 
 /** PyTorch after torch.manual_seed(123): randn(8), randn(20), randint(0, 1000, (6,)), rand(5). */
 const PYTORCH = {
@@ -51,6 +53,51 @@ test('a generator can be started anew, and resumed from its state', async () => 
   expect(await Tensor.rand([4], { random }).toArray()).toEqual(second);
   await random.seed(5);
   expect(await Tensor.rand([4], { random }).toArray()).toEqual(first);
+});
+
+/** The 32-bit numbers of a Mersenne Twister MT19937 (Matsumoto and Nishimura 1998). */
+function* mersenneTwister(seed: number): Generator32 {
+  const state = new Uint32Array(624);
+  state[0] = seed;
+  for (let i = 1; i < 624; i++) state[i] = Math.imul(1812433253, state[i - 1] ^ (state[i - 1] >>> 30)) + i;
+  for (;;) {
+    for (let i = 0; i < 624; i++) {
+      const y = (state[i] & 0x80000000) | (state[(i + 1) % 624] & 0x7fffffff);
+      state[i] = state[(i + 397) % 624] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+    }
+    for (let y of state) {
+      y ^= y >>> 11;
+      y ^= (y << 7) & 0x9d2c5680;
+      y ^= (y << 15) & 0xefc60000;
+      yield (y ^ (y >>> 18)) >>> 0;
+    }
+  }
+}
+type Generator32 = globalThis.Generator<number, never, void>;
+
+// For Intel's processors libtorch draws these masks from another stream.
+(/Intel/.test(cpus()[0].model) ? test.skip : test)('masks of a dropout are PyTorch’s draws, one by one', async () => {
+  const draws = mersenneTwister(77);
+  const next = () => draws.next().value;
+  const random = new Generator(77);
+  const uniform = async (count: number) =>
+    expect(await Tensor.rand([count], { random }).toArray()).toEqual(
+      Array.from({ length: count }, () => (next() % 2 ** 24) / 2 ** 24),
+    );
+  using unet = await tinyUNet({ dropout: 0.3 });
+  await uniform(3); // so that a number of two draws falls between two states
+  const recorder = new Recorder(random);
+  await (await unet.forward(smallInput(), timesteps(1), {}, { random: recorder })).ready();
+  const masks = await recorder.tape();
+  expect(masks.length).toBe(12);
+  for (const { tensor } of masks) {
+    const expected = Array.from({ length: tensor.numel }, () => {
+      const [high, low] = [next(), next()];
+      return ((high % 2 ** 21) * 2 ** 32 + low) / 2 ** 53 < 1 - 0.3 ? 1 : 0;
+    });
+    expect(await tensor.reshape(-1).toArray()).toEqual(expected);
+  }
+  await uniform(700);
 });
 
 test('negative and fractional seeds are refused', () => {
