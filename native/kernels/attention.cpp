@@ -30,10 +30,10 @@ namespace {
 
 /// Whether attentionWithGradient() is the fastest way: where heads are small, what their single products cost besides
 /// outweighs what they save.
-bool blocksSuit(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+bool blocksSuit(const at::Tensor& q, const at::Tensor& k) {
   constexpr int64_t kFewestScores = int64_t{1} << 16;
   const int64_t scores = q.size(2) * k.size(2);
-  return scores >= kFewestScores && q.size(0) * q.size(1) * scores >= kFewElements && fastTraining({q, k, v});
+  return scores >= kFewestScores && q.size(0) * q.size(1) * scores >= kFewElements;
 }
 
 /// Weights that are small enough to be held for the backward pass: 64 MiB in fp32.
@@ -67,7 +67,11 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
       return bf16Attention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast && smallAttentionSuits(k, v)) return smallAttention(fast.take(q), fast.take(k), fast.take(v), scale);
     if (fast) return blockwiseAttention(fast.take(q), fast.take(k), fast.take(v), scale);
-    if (blocksSuit(q, k, v)) return attentionWithGradient(q, k, v, scale);
+    if (blocksSuit(q, k)) {
+      const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
+      if (fastTraining({q, k, v})) return attentionWithGradient(q, k, v, scale);
+      if (fastHalfTraining({q, k, v})) return attentionWithGradient(half(q), half(k), half(v), scale);
+    }
   }
   if (!keyMask.defined() && !plainFormula(q, k, v))
     return at::scaled_dot_product_attention(forFusedKernels(q), forFusedKernels(k), forFusedKernels(v),

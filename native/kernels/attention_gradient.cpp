@@ -10,7 +10,7 @@
 
 #include <algorithm>
 
-#include "../core/full_precision.h"
+#include "attention_bf16.h"
 #include "blockwise_attention.h"
 #include "linear.h"
 #include "softmax.h"
@@ -74,14 +74,15 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
                             const at::Tensor& v, double scale) {
     ctx->save_for_backward({q, k, v});
     ctx->saved_data["scale"] = scale;
-    return blockwiseAttention(q, k, v, scale);
+    const bool half = q.scalar_type() == at::kBFloat16 && bf16AttentionAvailable();
+    return half ? bf16Attention(q, k, v, scale) : blockwiseAttention(q, k, v, scale);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list above) {
     const auto saved = ctx->get_saved_variables();
-    const at::Tensor q = saved[0].contiguous(), k = saved[1].contiguous(), v = saved[2].contiguous();
-    const at::Tensor outputs = above[0].contiguous();
+    const auto full = [](const at::Tensor& t) { return t.to(at::kFloat).contiguous(); };
+    const at::Tensor q = full(saved[0]), k = full(saved[1]), v = full(saved[2]), outputs = full(above[0]);
     const auto scale = static_cast<float>(ctx->saved_data["scale"].toDouble());
     const at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
     const int64_t heads = q.size(1), count = q.size(0) * heads;
@@ -89,7 +90,8 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
       const int64_t b = i / heads, h = i % heads;
       differentiate(q[b][h], k[b][h], v[b][h], outputs[b][h], scale, {dq[b][h], dk[b][h], dv[b][h]});
     });
-    return {dq, dk, dv, {}};
+    const at::ScalarType type = saved[0].scalar_type();
+    return {dq.to(type), dk.to(type), dv.to(type), {}};
   }
 };
 

@@ -68,3 +68,41 @@ test.each([
   expect(fast).toBeLessThan(1.1 * libtorch);
   expect(libtorch).toBeLessThan(0.02);
 });
+
+// Several blocks of queries; self-attention, and fewer keys than queries.
+test.each([
+  [24, 600, null],
+  [33, 500, 270],
+])(
+  'bf16: gradients of %i wide heads of %i queries (%j keys) are as near to fp32 as libtorch',
+  async (width, queries, keys) => {
+    using module = new Module(
+      await createNative(
+        'ldm.modules.attention.CrossAttention',
+        { query_dim: 64, context_dim: keys && 48, heads: 3, dim_head: width, dropout: 0 },
+        { random },
+      ),
+    );
+    const x = Tensor.randn([2, queries, 64], { random }).mul(3);
+    const context = keys ? Tensor.randn([2, keys, 48], { random }).mul(3) : null;
+    const slopes = Tensor.randn([2, queries, 64], { random });
+    const gradients = async (policy: 'exact' | 'fast', precision?: 'bf16') => {
+      setKernelPolicy(policy);
+      using input = await x.clone().requiresGrad_(true);
+      await module.zeroGrad();
+      const { y }: { y: Tensor } = await module.call('forward', { x: input, context }, { precision });
+      await y.mul(slopes).sum().backward();
+      const parameters = [...(await module.namedParameters()).values()];
+      const all = await Promise.all(
+        [input, ...parameters].map(async (t) => (await (await t.grad())!.data()) as Float32Array),
+      );
+      return all.flatMap((values) => [...values]);
+    };
+    const exact = await gradients('exact');
+    const distance = (values: number[]) => values.reduce((s, v, i) => s + (v - exact[i]) ** 2, 0);
+    const [fast, libtorch] = [await gradients('fast', 'bf16'), await gradients('exact', 'bf16')];
+    expect(fast).not.toEqual(libtorch);
+    expect(distance(fast)).toBeLessThan(1.1 * distance(libtorch));
+    expect(distance(libtorch)).toBeLessThan(0.02 ** 2 * exact.reduce((s, v) => s + v * v, 0));
+  },
+);
