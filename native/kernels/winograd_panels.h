@@ -24,6 +24,8 @@ namespace {
 constexpr int64_t kPlanes = Four::kPlanes;
 /// Tiles whose transformed inputs and products are held at a time.
 constexpr int64_t kHeldTiles = 96;
+/// Bytes of transformed inputs that are all held where filters come in several blocks.
+constexpr int64_t kHeldInputs = int64_t{10} << 20;
 /// The block of products that is held in registers: tiles by groups of kLanes output channels.
 constexpr int64_t kTiles = 6, kGroups = 4;
 /// Calls f with a number of groups, 1 to kGroups, as a constant.
@@ -157,10 +159,12 @@ at::Tensor scratchOf(int slot, int64_t count) {
 /// time, and, with what scales it needs,
 /// - filters(source, o, to, u, stride, step, outs, taps): the kLanes output channels from o on, the to-th on of the
 ///   `outs` that are held, to u + plane * stride: [c / kPair][step][kLanes][kPair]
-/// - inputs(x, v, stride, C, grid, first, begin, end): tiles [begin, end) to v + plane * stride: [tile - first][C]
+/// - inputs(x, v, stride, C, grid, first, begin, end): tiles [begin, end) to v + plane * stride: [tile - first][C],
+///   where `first` is the first of the tiles that are held
 /// - multiply(v, tiles, C, u, m, outs, groups): m[tile][outs] of a plane for `groups` * kLanes output channels; tiles
 ///   is a multiple of kTiles
-/// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O]
+/// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O],
+///   where m[0] would be that of tile `first`
 template <class Format, class Weight>
 void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const float* offset, const at::Tensor& y,
                    const TileGrid& g) {
@@ -177,13 +181,15 @@ void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const flo
   // Where one block has all tiles, each filter is used once, and the fewer there are at a time the closer they stay.
   const int64_t most = tiles > kHeldTiles ? Format::kHeldFilters / (kPlanes * in * kPanel) * kPanel : 0;
   const int64_t outBlock = std::min(out, std::max(kPanel, most));
-  const int64_t uStride = planeStride(outBlock * in), vStride = planeStride(tileBlock * in),
+  const bool all = rounded(tiles) * kPlanes * in * static_cast<int64_t>(sizeof(Number)) <= kHeldInputs;
+  const int64_t held = all && outBlock < out ? rounded(tiles) : tileBlock;
+  const int64_t uStride = planeStride(outBlock * in), vStride = planeStride(held * in),
                 mStride = planeStride(tileBlock * outBlock);
   const at::Tensor filters = scratchOf<Number>(0, kPlanes * uStride), inputs = scratchOf<Number>(1, kPlanes * vStride),
                    products = scratchOf<Product>(2, kPlanes * mStride);
   auto *u = numbers<Number>(filters), *v = numbers<Number>(inputs);
   auto* m = numbers<Product>(products);
-  Format format(tileBlock, outBlock);
+  Format format(held, outBlock);
 
   for (int64_t firstOut = 0; firstOut < out; firstOut += outBlock) {
     const int64_t outs = std::min(outBlock, out - firstOut), groups = outs / kLanes;
@@ -197,21 +203,22 @@ void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const flo
       }
     });
     for (int64_t first = 0; first < tiles; first += tileBlock) {
-      const int64_t count = std::min(tileBlock, tiles - first);
-      if (firstOut == 0 || tileBlock < tiles)
+      const int64_t count = std::min(tileBlock, tiles - first), base = first / held * held;
+      if (firstOut == 0 || held < tiles)
         at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-          format.inputs(image, v, vStride, in, g, first, begin, end);
+          format.inputs(image, v, vStride, in, g, base, begin, end);
         });
       const int64_t panels = (groups + kGroups - 1) / kGroups;
       at::parallel_for(0, kPlanes * panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t p = i / panels, group = i % panels * kGroups, o = group * kLanes;
-          Format::multiply(v + p * vStride, rounded(count), in, u + p * uStride + o * in, m + p * mStride + o, outs,
-                           std::min(kGroups, groups - group));
+          Format::multiply(v + p * vStride + (first - base) * in, rounded(count), in, u + p * uStride + o * in,
+                           m + p * mStride + o, outs, std::min(kGroups, groups - group));
         }
       });
       at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-        format.outputs(m, mStride, outs, offset + firstOut, target + firstOut, out, g, first, begin, end);
+        format.outputs(m - (first - base) * outs, mStride, outs, offset + firstOut, target + firstOut, out, g, base,
+                       begin, end);
       });
     }
   }
