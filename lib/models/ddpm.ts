@@ -8,6 +8,7 @@ import type { Conditioning } from '../sampling/conditioning';
 import { type DDPMSampleOptions, type DDPMSampleResult, DDPMSampler } from '../sampling/ddpm-sampler';
 import type { Sampling } from '../sampling/sampling';
 import type { Tensor } from '../tensor';
+import type { OptimizerOptions } from '../training/optimizer';
 import { type DropRules, dropConditions } from './drop-conditions';
 import { inEmaScope } from './ema-scope';
 import { fitWeight } from './fit-weight';
@@ -265,7 +266,7 @@ export class DDPM extends Module {
     await this.call('onTrainBatchStart', { batch, batchIdx, globalStep }, options);
   }
   /** Creates the AdamW optimizer over the network, and with them the trained conditioning stage and logvar. */
-  async configureOptimizers(options: { learningRate: number }): Promise<void> {
+  async configureOptimizers(options: OptimizerOptions): Promise<void> {
     await this.call('configureOptimizers', { ...options });
   }
   /** @param rates one learning rate, for the one optimizer */

@@ -5,6 +5,7 @@
 import type { OptimizerState } from '../checkpoint';
 import type { CallOptions } from '../job';
 import type { Tensor } from '../tensor';
+import type { OptimizerOptions } from '../training/optimizer';
 import type { Batch, TrainBatchArgs } from './ddpm';
 import { ImageAutoencoder, type LoggedImages } from './image-autoencoder';
 import { PerceptualWeights } from './perceptual-weights';
@@ -54,8 +55,8 @@ export abstract class TrainableAutoencoder extends ImageAutoencoder {
    * Creates the two optimizers: Adam with betas 0.5 and 0.9 for autoencoder and discriminator.
    * @throws LdmError as {@link trainingStep}: nothing is trained before the perceptual weights are there
    */
-  async configureOptimizers(options: { learningRate: number }): Promise<void> {
-    await this.#weights.before(() => this.call('configureOptimizers', options));
+  async configureOptimizers(options: OptimizerOptions): Promise<void> {
+    await this.#weights.before(() => this.call('configureOptimizers', { ...options }));
   }
 
   /**

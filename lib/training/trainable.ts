@@ -8,6 +8,7 @@ import type { CallOptions } from '../job';
 import type { Module } from '../models/module';
 import { Tensor } from '../tensor';
 import type { Metrics } from './metrics';
+import type { FirstMoment } from './optimizer';
 import type { GradientClipping } from './trainer-options';
 
 /** Where a micro-batch stands. */
@@ -103,9 +104,9 @@ export class Trainable {
    * @returns the learning rate of each: a model may give them different ones (`lr_g_factor`)
    * @throws LdmError ERR_CONFIG when the model cannot be trained
    */
-  async configureOptimizers(learningRate: number): Promise<number[]> {
+  async configureOptimizers(learningRate: number, firstMoment?: FirstMoment): Promise<number[]> {
     try {
-      await this.model.call('configureOptimizers', { learningRate });
+      await this.model.call('configureOptimizers', { learningRate, firstMoment });
     } catch (error) {
       if (!LdmError.is(error) || error.code !== 'ERR_UNKNOWN_METHOD') throw error;
       throw new LdmError(

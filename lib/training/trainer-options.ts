@@ -6,6 +6,7 @@ import type { Generator } from '../random';
 import type { Callback } from './callbacks/callback';
 import type { MetricsLogger } from './loggers/logger';
 import type { Metrics } from './metrics';
+import type { FirstMoment } from './optimizer';
 import type { TrainProgress } from './progress';
 
 /**
@@ -86,6 +87,8 @@ export interface TrainerOptions {
    * on CUDA. Default false.
    */
   wholeSteps?: boolean;
+  /** See {@link FirstMoment}. Default 'fp32'. */
+  firstMoment?: FirstMoment;
   /** Leave a checkpoint at the end, and when training fails. Default true. */
   saveLast?: boolean;
   callbacks?: readonly Callback[];
@@ -137,6 +140,7 @@ const DEFAULTS = {
   exactLogs: false,
   reuseReconstructions: false,
   wholeSteps: false,
+  firstMoment: 'fp32',
   saveLast: true,
   callbacks: [],
 } as const;

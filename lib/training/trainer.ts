@@ -114,13 +114,13 @@ export class Trainer {
   async fit(model: Module, train: DataLoader, options: FitOptions = {}): Promise<FitResult> {
     if (this.#running) throw new LdmError('ERR_INVALID_ARGUMENT', 'A Trainer serves for one fit(); make another one.');
     this.#running = true;
-    const { seed, learningRate, lrScheduler, schedule } = this.#options;
+    const { seed, learningRate, firstMoment, lrScheduler, schedule } = this.#options;
     this.#trainable = new Trainable(model);
     this.#generator = this.#options.generator ?? new Generator(seed, model.device);
     this.#train = train;
     this.#validation = this.#options.limitValBatches === 0 ? undefined : options.validation;
     await train.check();
-    const bases = await this.#trainable.configureOptimizers(learningRate);
+    const bases = await this.#trainable.configureOptimizers(learningRate, firstMoment);
     this.#rates = new LearningRates(bases, { scheduler: lrScheduler, factor: schedule });
     if (options.checkpoint) await this.#resume(options.checkpoint);
     this.#checkLimits();

@@ -36,6 +36,7 @@ import { MetricsLogger } from './loggers/logger';
 import { withMeasuredScale } from './measured-scale';
 import type { Metrics } from './metrics';
 import { withNewestCheckpoints } from './newest-checkpoint';
+import type { FirstMoment } from './optimizer';
 import { preparePerceptualLoss } from './perceptual-weights';
 import type { TrainProgress } from './progress';
 import { Trainable } from './trainable';
@@ -83,6 +84,8 @@ export interface TrainingRunOptions {
   exactLogs?: boolean;
   reuseReconstructions?: boolean;
   wholeSteps?: boolean;
+  /** As in TrainerOptions; default 'fp32'. */
+  firstMoment?: FirstMoment;
   /** File of the VGG16 weights for the perceptual loss; default: where `ldm download lpips` puts it. */
   vgg?: string;
   /** What to do about an image that cannot be read; default 'skip'. */
@@ -194,6 +197,7 @@ export class TrainingRun {
         exactLogs: options.exactLogs,
         reuseReconstructions: options.reuseReconstructions,
         wholeSteps: options.wholeSteps,
+        firstMoment: options.firstMoment,
         onProgress: options.onProgress,
         onInfo: options.onInfo,
       });

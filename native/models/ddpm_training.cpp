@@ -31,7 +31,7 @@ void DDPM::announceTraining() {
   method("validateBatch", [this](const Value& a) -> Value { return validateBatch(a); });
   method("logImages", [this](const Value& a) -> Value { return logImages(a); });
   method("configureOptimizers", [this](const Value& a) -> Value {
-    optimization_.configure(trainedParameters(), a.number("learningRate"));
+    optimization_.configure(trainedParameters(), a);
     return {};
   });
   optimization_.announce([this](std::string name, Method fn) { method(std::move(name), std::move(fn)); });

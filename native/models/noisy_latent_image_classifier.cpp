@@ -62,7 +62,7 @@ void NoisyLatentImageClassifier::announce() {
   method("trainBatch", [this](const Value& a) -> Value { return trainBatch(a); });
   method("validateBatch", [this](const Value& a) -> Value { return validateBatch(a); });
   method("configureOptimizers", [this](const Value& a) -> Value {
-    optimization_.configure(model_->parameters(), a.number("learningRate"), weightDecay_);
+    optimization_.configure(model_->parameters(), a, weightDecay_);
     return {};
   });
   optimization_.announce([this](std::string name, Method fn) { method(std::move(name), std::move(fn)); });

@@ -5,7 +5,6 @@
 
 #include "../core/autograd.h"
 #include "../core/context.h"
-#include "../core/registry.h"
 #include "deferred_log.h"
 
 namespace ldm {
@@ -56,15 +55,16 @@ Map readScalars(const Map& log) {
   return numbers;
 }
 
-void GanTraining::configure(const std::vector<Group>& groups) {
+void GanTraining::configure(const std::vector<Group>& groups, at::ScalarType firstMoment) {
   optimizers_.clear();
   for (const auto& group : groups) {
-    const Map params{{"params", Value::fromTensors(group.parameters)},
-                     {"lr", group.learningRate},
-                     {"betas", List{0.5, 0.9}},
-                     {"eps", 1e-8},
-                     {"weight_decay", 0.0}};
-    optimizers_.push_back(createFromConfig<Optimizer>(Map{{"target", "torch.optim.Adam"}, {"params", params}}));
+    const AdamOptions options{.lr = group.learningRate,
+                              .beta1 = 0.5,
+                              .beta2 = 0.9,
+                              .eps = 1e-8,
+                              .weightDecay = 0,
+                              .firstMoment = firstMoment};
+    optimizers_.push_back(std::make_shared<Optimizer>(group.parameters, options, /*decoupled=*/false));
   }
   stale_.assign(optimizers_.size(), true);
 }

@@ -17,7 +17,12 @@ AdamOptions optionsFrom(const Value& group) {
   if (betas.size() != 2)
     invalid("'betas' must hold two numbers in [0, 1), but holds " + std::to_string(betas.size()) +
             "; torch's default is [0.9, 0.999]");
-  AdamOptions options{group.number("lr"), betas[0], betas[1], group.number("eps"), group.number("weight_decay")};
+  AdamOptions options{.lr = group.number("lr"),
+                      .beta1 = betas[0],
+                      .beta2 = betas[1],
+                      .eps = group.number("eps"),
+                      .weightDecay = group.number("weight_decay"),
+                      .firstMoment = firstMomentOf(group)};
   for (double beta : betas)
     if (!(beta >= 0 && beta < 1)) invalid("each of 'betas' must lie in [0, 1), but one is " + std::to_string(beta));
   if (!(options.lr >= 0)) invalid("the learning rate must not be negative, but is " + std::to_string(options.lr));
@@ -35,6 +40,10 @@ at::Tensor stepTensor(double count, const at::Tensor& parameter) {
   return at::full({}, count, parameter.options().dtype(at::kFloat).requires_grad(false));
 }
 
+at::Tensor emptyMoment(const at::Tensor& parameter, at::ScalarType type) {
+  return at::empty_like(parameter, parameter.options().dtype(type).requires_grad(false));
+}
+
 // The fused kernels walk the raw memory of parameter and gradient side by side.
 at::Tensor sameLayout(const at::Tensor& gradient, const at::Tensor& parameter) {
   if (gradient.strides() == parameter.strides() && gradient.scalar_type() == parameter.scalar_type()) return gradient;
@@ -42,6 +51,13 @@ at::Tensor sameLayout(const at::Tensor& gradient, const at::Tensor& parameter) {
 }
 
 }  // namespace
+
+at::ScalarType firstMomentOf(const Value& args) {
+  const std::string type = args.has("firstMoment") ? args.string("firstMoment") : "fp32";
+  if (type == "fp32") return at::kFloat;
+  if (type == "bf16") return at::kBFloat16;
+  invalid("'firstMoment' must be 'fp32' or 'bf16', but is '" + type + "'");
+}
 
 Optimizer::Optimizer(std::vector<at::Tensor> parameters, const AdamOptions& options, bool decoupled)
     : parameters_(std::move(parameters)), moments_(parameters_.size()), options_(options), decoupled_(decoupled) {
@@ -74,37 +90,58 @@ void Optimizer::step(size_t index) { step(index, index + 1, {}); }
 
 void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
   at::NoGradGuard noGrad;
-  std::vector<at::Tensor> params, grads, expAvgs, expAvgSqs, steps;
+  Operands all;
+  std::vector<const Moments*> moments;
   for (size_t i = first; i < last; ++i) {
     const auto& parameter = parameters_[i];
     if (!parameter.grad().defined()) continue;
     auto& m = moments_[i];
-    if (!m.expAvg.defined()) {
-      m.step = stepTensor(0, parameter);
-      m.expAvg = at::zeros_like(parameter, parameter.options().requires_grad(false));
-      m.expAvgSq = at::zeros_like(parameter, parameter.options().requires_grad(false));
-    }
-    params.push_back(parameter);
-    grads.push_back(sameLayout(parameter.grad(), parameter));
-    expAvgs.push_back(m.expAvg);
-    expAvgSqs.push_back(m.expAvgSq);
-    steps.push_back(m.step);
+    if (!m.expAvg.defined())
+      m = {stepTensor(0, parameter), emptyMoment(parameter, options_.firstMoment).zero_(),
+           emptyMoment(parameter, parameter.scalar_type()).zero_()};
+    all.parameters.push_back(parameter);
+    all.gradients.push_back(sameLayout(parameter.grad(), parameter));
+    all.firstMoments.push_back(m.expAvg);
+    all.secondMoments.push_back(m.expAvgSq);
+    all.steps.push_back(m.step);
+    moments.push_back(&m);
   }
-  if (params.empty()) return;
+  if (all.parameters.empty()) return;
   if (unfit.defined())
-    at::_foreach_add_(steps, (1 - unfit).squeeze(0));
+    at::_foreach_add_(all.steps, (1 - unfit).squeeze(0));
   else
-    at::_foreach_add_(steps, 1);
+    at::_foreach_add_(all.steps, 1);
+  if (options_.firstMoment == at::kFloat) return update(all, unfit);
+  for (size_t i = 0; i < moments.size(); ++i) updateInParts(all.parameters[i], all.gradients[i], *moments[i], unfit);
+}
+
+void Optimizer::update(const Operands& of, const at::Tensor& unfit) const {
   const auto foundInf = unfit.defined() ? std::optional(unfit) : std::nullopt;
-  auto update = [&](auto&& kernel) {
-    kernel(params, grads, expAvgs, expAvgSqs, /*max_exp_avg_sqs=*/at::TensorList(), steps, options_.lr, options_.beta1,
-           options_.beta2, options_.weightDecay, options_.eps, /*amsgrad=*/false, /*maximize=*/false,
-           /*grad_scale=*/std::nullopt, foundInf);
+  const auto apply = [&](auto&& kernel) {
+    kernel(of.parameters, of.gradients, of.firstMoments, of.secondMoments, /*max_exp_avg_sqs=*/at::TensorList(),
+           of.steps, options_.lr, options_.beta1, options_.beta2, options_.weightDecay, options_.eps,
+           /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, foundInf);
   };
   if (decoupled_)
-    update([](auto&&... a) { at::_fused_adamw_(a...); });
+    apply([](auto&&... a) { at::_fused_adamw_(a...); });
   else
-    update([](auto&&... a) { at::_fused_adam_(a...); });
+    apply([](auto&&... a) { at::_fused_adam_(a...); });
+}
+
+void Optimizer::updateInParts(const at::Tensor& parameter, const at::Tensor& gradient, const Moments& moments,
+                              const at::Tensor& unfit) const {
+  // so many numbers that the widened ones stay in the caches of a processor
+  constexpr int64_t kPart = int64_t{1} << 16;
+  const int64_t all = parameter.numel(), part = parameter.device().is_cpu() ? kPart : all;
+  const auto flat = [all](const at::Tensor& t) { return t.detach().as_strided({all}, {1}); };
+  const at::Tensor p = flat(parameter), g = flat(gradient), m = flat(moments.expAvg), v = flat(moments.expAvgSq);
+  for (int64_t first = 0; first < all; first += part) {
+    const int64_t count = std::min(part, all - first);
+    const auto some = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
+    const at::Tensor narrow = some(m), wide = narrow.to(p.scalar_type());
+    update({{some(p)}, {some(g)}, {wide}, {some(v)}, {moments.step}}, unfit);
+    narrow.copy_(wide);
+  }
 }
 
 void Optimizer::zeroGrad() {
@@ -142,6 +179,7 @@ void Optimizer::loadState(const Value& saved) {
     invalid("the optimizer has " + std::to_string(parameters_.size()) + " parameters, but the saved state has " +
             std::to_string(indices.size()) + "; resume with the config that the checkpoint was trained with");
   AdamOptions options = optionsFrom(group);
+  options.firstMoment = options_.firstMoment;
 
   at::NoGradGuard noGrad;
   std::vector<Moments> loaded(parameters_.size());
@@ -149,14 +187,15 @@ void Optimizer::loadState(const Value& saved) {
     const Value& entry = saved.get("state").get(std::to_string(indices[i]));
     if (entry.isNull() || stepCount(entry.get("step")) == 0) continue;
     const auto& parameter = parameters_[i];
-    auto moment = [&](const char* name) {
+    auto moment = [&](const char* name, at::ScalarType type) {
       const auto& t = entry.tensor(name);
       if (t.sizes() != parameter.sizes())
         invalid("the saved '" + std::string(name) + "' of parameter " + std::to_string(i) +
                 " does not have the shape of " + Value(parameter).describe());
-      return at::empty_like(parameter, parameter.options().requires_grad(false)).copy_(t);
+      return emptyMoment(parameter, type).copy_(t);
     };
-    loaded[i] = {stepTensor(stepCount(entry.get("step")), parameter), moment("exp_avg"), moment("exp_avg_sq")};
+    loaded[i] = {stepTensor(stepCount(entry.get("step")), parameter), moment("exp_avg", options.firstMoment),
+                 moment("exp_avg_sq", parameter.scalar_type())};
   }
   moments_ = std::move(loaded);
   options_ = options;

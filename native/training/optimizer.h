@@ -20,7 +20,14 @@ struct AdamOptions {
   double beta1, beta2;
   double eps;
   double weightDecay;
+  /// In which the first moments are held. bfloat16 takes half of their memory; what a step computes with them is in
+  /// fp32 all the same. They follow a new gradient by a tenth or more, which eight significant bits can express; second
+  /// moments move by a thousandth and could not follow.
+  at::ScalarType firstMoment = at::kFloat;
 };
+
+/// "firstMoment" of the arguments of configureOptimizers: "bf16", or "fp32" where there is none.
+at::ScalarType firstMomentOf(const Value& args);
 
 /// Adam or AdamW over one group of parameters, in the order in which they were given.
 ///
@@ -35,7 +42,7 @@ class Optimizer : public Object {
   /// `decoupled`: AdamW's weight decay (the parameter shrinks by lr * weight_decay) instead of Adam's (added to the
   /// gradient).
   Optimizer(std::vector<at::Tensor> parameters, const AdamOptions& options, bool decoupled);
-  /// From {params: [tensors], lr, betas: [b1, b2], eps, weight_decay}.
+  /// From {params: [tensors], lr, betas: [b1, b2], eps, weight_decay, firstMoment}.
   Optimizer(const Value& params, bool decoupled);
 
   /// One update of every parameter that has a gradient.
@@ -50,7 +57,8 @@ class Optimizer : public Object {
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
 
   Value state() const;
-  /// Takes over moments, step counts and the group's numbers; tensors are copied to the parameters' device and dtype.
+  /// Takes over moments, step counts and the group's numbers; tensors are copied to the parameters' device and to the
+  /// formats of this optimizer.
   /// Throws ERR_INVALID_ARGUMENT and changes nothing when the number of parameters or a shape differs.
   void loadState(const Value& state);
 
@@ -59,6 +67,14 @@ class Optimizer : public Object {
     at::Tensor step, expAvg, expAvgSq;  ///< undefined until the first gradient
   };
   void step(size_t first, size_t last, const at::Tensor& unfit);
+  /// What libtorch's fused kernels compute for all of the lists at once.
+  struct Operands {
+    std::vector<at::Tensor> parameters, gradients, firstMoments, secondMoments, steps;
+  };
+  void update(const Operands& operands, const at::Tensor& unfit) const;
+  /// update() of one parameter whose first moment is in bfloat16, a part after another on the CPU.
+  void updateInParts(const at::Tensor& parameter, const at::Tensor& gradient, const Moments& moments,
+                     const at::Tensor& unfit) const;
 
   std::vector<at::Tensor> parameters_;
   std::vector<Moments> moments_;

@@ -17,8 +17,13 @@ Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log) {
   return out;
 }
 
-void SingleOptimizer::configure(std::vector<at::Tensor> parameters, double learningRate, double weightDecay) {
-  const AdamOptions options{learningRate, 0.9, 0.999, 1e-8, weightDecay};
+void SingleOptimizer::configure(std::vector<at::Tensor> parameters, const Value& args, double weightDecay) {
+  const AdamOptions options{.lr = args.number("learningRate"),
+                            .beta1 = 0.9,
+                            .beta2 = 0.999,
+                            .eps = 1e-8,
+                            .weightDecay = weightDecay,
+                            .firstMoment = firstMomentOf(args)};
   optimizer_ = std::make_shared<Optimizer>(std::move(parameters), options, /*decoupled=*/true);
   accumulating_ = false;
 }

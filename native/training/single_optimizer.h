@@ -22,7 +22,8 @@ Map scalarLog(const std::vector<std::pair<std::string, at::Tensor>>& log);
 class SingleOptimizer {
  public:
   /// torch.optim.AdamW with torch's defaults but for the weight decay.
-  void configure(std::vector<at::Tensor> parameters, double learningRate, double weightDecay = 1e-2);
+  /// @param args those of configureOptimizers: learningRate, firstMoment
+  void configure(std::vector<at::Tensor> parameters, const Value& args, double weightDecay = 1e-2);
   /// Throws ERR_INVALID_ARGUMENT before `configure`.
   Optimizer& optimizer() const;
 

@@ -3,8 +3,20 @@ import { Adam, AdamW } from '../../lib/training/optimizer';
 
 const start = [0.5, -1.25, 2];
 
-/** The weights after steps on the loss sum(scale * w^2), by the papers' formulas in float64. */
-function byHand(steps: number, decoupled: boolean, weightDecay: number, lr = 0.1, scale = 0.5): number[] {
+/** The nearest bfloat16. */
+function bf16(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer);
+  bits[0] = ((bits[0] + 0x7fff + ((bits[0] >>> 16) & 1)) >>> 16) << 16;
+  return new Float32Array(bits.buffer)[0];
+}
+
+/** The weights after steps on the loss sum(scale * w^2), by the papers' formulas in float64; `held` is what is kept of a first moment. */
+function byHand(
+  steps: number,
+  decoupled: boolean,
+  weightDecay: number,
+  { lr = 0.1, scale = 0.5, held = (m: number) => m } = {},
+): number[] {
   const w = [...start];
   const m = w.map(() => 0);
   const v = w.map(() => 0);
@@ -16,6 +28,7 @@ function byHand(steps: number, decoupled: boolean, weightDecay: number, lr = 0.1
       m[i] = 0.9 * m[i] + 0.1 * g;
       v[i] = 0.999 * v[i] + 0.001 * g * g;
       w[i] -= (lr * (m[i] / (1 - 0.9 ** t))) / (Math.sqrt(v[i] / (1 - 0.999 ** t)) + 1e-8);
+      m[i] = held(m[i]);
     }
   return w;
 }
@@ -46,6 +59,45 @@ test('AdamW decays the weights by themselves, by 0.01 unless told otherwise', as
   const w = leaf();
   await train(await AdamW.create([w], { lr: 0.1 }), w, 5);
   expectClose(await numbers(w), byHand(5, true, 0.01));
+});
+
+test.each([Adam, AdamW])('%p with first moments in bfloat16 follows its formula with rounded ones', async (kind) => {
+  // more weights than are stepped at a time, whose memory is laid out otherwise than their order
+  const columns = 30000;
+  const turned = Tensor.from(
+    Float32Array.from({ length: 3 * columns }, (_, i) => start[i % 3]),
+    [columns, 3],
+  ).permute(1, 0);
+  const w = (await turned.ready()).requiresGrad_(true);
+  const optimizer = await kind.create([w], { lr: 0.1, weightDecay: 0.1, firstMoment: 'bf16' });
+  await train(optimizer, w, 5);
+  const wanted = byHand(5, kind === AdamW, 0.1, { held: bf16 });
+  expect(Math.abs(wanted[1] - byHand(5, kind === AdamW, 0.1)[1])).toBeGreaterThan(1e-5);
+  const column = async (t: Tensor, at: number) => {
+    const all = await t.data();
+    return [0, 1, 2].map((row) => Number(all[row * columns + at]));
+  };
+  for (const at of [0, 21844, columns - 1]) expectClose(await column(w, at), wanted);
+  const saved = await optimizer.state();
+  expect((saved.state[0].exp_avg as Tensor).dtype).toBe('bfloat16');
+  expect((saved.state[0].exp_avg_sq as Tensor).dtype).toBe('float32');
+  // goes on in either format
+  for (const firstMoment of ['bf16', 'fp32'] as const) {
+    const copy = w.detach().clone().requiresGrad_(true);
+    const other = await kind.create([copy], { lr: 0.1, weightDecay: 0.1, firstMoment });
+    await other.loadState(saved);
+    const moment = (await other.state()).state[0].exp_avg as Tensor;
+    expect(moment.dtype).toBe(firstMoment === 'bf16' ? 'bfloat16' : 'float32');
+    await train(other, copy, 1);
+    const next = byHand(6, kind === AdamW, 0.1, { held: bf16 });
+    expectClose(await column(copy, 21844), next);
+  }
+});
+
+test('another format of first moments is refused', async () => {
+  await expect(Adam.create([leaf()], { firstMoment: 'fp16' as never })).rejects.toThrow(
+    "'firstMoment' must be 'fp32' or 'bf16', but is 'fp16'",
+  );
 });
 
 test('a parameter without gradient stays as it is, and its state is that of a new one', async () => {

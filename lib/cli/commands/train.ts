@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Metrics } from '../../training/metrics';
+import type { FirstMoment } from '../../training/optimizer';
 import type { FitResult } from '../../training/trainer-options';
 import { TrainingRun, type TrainingRunOptions } from '../../training/training-run';
 import { type CommandDefinition, outputOf } from '../command';
@@ -33,6 +34,7 @@ interface TrainFlags {
   onNan: 'error' | 'skip';
   exactLogs?: boolean;
   wholeSteps?: boolean;
+  firstMoment: FirstMoment;
   reuseReconstructions?: boolean;
   onBadFile: 'error' | 'skip';
 }
@@ -90,6 +92,11 @@ export const train: CommandDefinition = {
         '--whole-steps',
         'all gradients before any weight changes, so that a step that fails leaves no trace (more memory)',
       )
+      .addOption(
+        new Option('--first-moment <format>', "format of Adam's first moments: bf16 takes half of their memory")
+          .choices(['fp32', 'bf16'])
+          .default('fp32'),
+      )
       // main.py has it, and does not use it either.
       .addOption(new Option('-p, --project <name>').hideHelp());
     addTrainerFlags(command);
@@ -117,11 +124,11 @@ function optionsOf(words: readonly string[], flags: TrainFlags): TrainingRunOpti
       '-n/--name and -r/--resume exclude each other. To go on in a new log folder use --resume_from_checkpoint FILE.',
     );
   const { name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume } = flags;
-  const { exactLogs, reuseReconstructions, wholeSteps } = flags;
+  const { exactLogs, reuseReconstructions, wholeSteps, firstMoment } = flags;
   const behindTrain = typeof flags.train === 'string' ? [flags.train] : [];
   return {
     ...{ name, postfix, logdir, seed, debug, ema, data, device, vgg, onNan, onBadFile, resume },
-    ...{ exactLogs, reuseReconstructions, wholeSteps },
+    ...{ exactLogs, reuseReconstructions, wholeSteps, firstMoment },
     base: given.filter((word) => !isOverride(word)),
     overrides: [...given.filter(isOverride), ...behindTrain, ...words, ...trainerOverrides({ ...flags })],
     scaleLr: flags.scale_lr,
