@@ -18,28 +18,35 @@ using Lane = float[kLanes];
 constexpr float kNear = 0.75f, kFar = 1.5f;
 constexpr float kNear2 = kNear * kNear, kFar2 = kFar * kFar, kNear3 = kNear2 * kNear, kFar3 = kFar2 * kFar;
 
-/// F(4x4, 3x3) for fp32.
-struct Four {
+/// F(outputs x outputs, taps x taps) for fp32, of which six values belong to a tile along each axis.
+template <int64_t kOutputs, int64_t kFilterTaps>
+struct SixPoints {
   using Number = float;
-  static constexpr int64_t kTaps = 3;
-  static constexpr int64_t kTile = 4;           // outputs of a tile along each axis
-  static constexpr int64_t kPatch = kTile + 2;  // inputs of a tile along each axis
+  static constexpr int64_t kTaps = kFilterTaps;
+  static constexpr int64_t kTile = kOutputs;            // outputs of a tile along each axis
+  static constexpr int64_t kPatch = kTile + kTaps - 1;  // inputs of a tile along each axis
   static constexpr int64_t kPlanes = kPatch * kPatch;
+  static_assert(kPatch == 6 && (kTaps == 2 || kTaps == 3));
 
-  /// G g: three taps to six, for `kLanes` filters at a time. `in` and `out` are strided by `si` and `so` lanes.
+  /// G g: the taps to six, for `kLanes` filters at a time. `in` and `out` are strided by `si` and `so` lanes.
   static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
     constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
                     atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
     for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k];
-      const float evenNear = (a + c * kNear2) * atNear, oddNear = b * (kNear * atNear);
-      const float evenFar = (a + c * kFar2) * atFar, oddFar = b * (kFar * atFar);
+      const float a = in[0][k], b = in[si][k];
+      float nearSum = a, farSum = a;
+      if constexpr (kTaps == 3) {
+        nearSum += in[2 * si][k] * kNear2;
+        farSum += in[2 * si][k] * kFar2;
+      }
+      const float evenNear = nearSum * atNear, oddNear = b * (kNear * atNear);
+      const float evenFar = farSum * atFar, oddFar = b * (kFar * atFar);
       out[0][k] = a * atZero;
       out[so][k] = evenNear + oddNear;
       out[2 * so][k] = evenNear - oddNear;
       out[3 * so][k] = evenFar + oddFar;
       out[4 * so][k] = evenFar - oddFar;
-      out[5 * so][k] = c;
+      out[5 * so][k] = in[(kTaps - 1) * si][k];
     }
   }
 
@@ -60,7 +67,7 @@ struct Four {
     }
   }
 
-  /// A^T m: six products to four outputs.
+  /// A^T m: six products to the outputs.
   static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
     for (int64_t k = 0; k < kLanes; ++k) {
       const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
@@ -69,10 +76,21 @@ struct Four {
       out[0][k] = a + near + far;
       out[so][k] = kNear * nearOdd + kFar * farOdd;
       out[2 * so][k] = kNear2 * near + kFar2 * far;
-      out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd + f;
+      if constexpr (kTile == 4) {
+        out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd + f;
+      } else {
+        out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd;
+        out[4 * so][k] = kNear2 * kNear2 * near + kFar2 * kFar2 * far + f;
+      }
     }
   }
+};
 
+/// F(5x5, 2x2).
+using Five = SixPoints<5, 2>;
+
+/// F(4x4, 3x3), and what its gradient needs.
+struct Four : SixPoints<4, 3> {
   /// G^T u, the adjoint of the transform of filters: six values to three taps.
   static LDM_INLINE void filterAdjoint(const Lane* in, Lane* out, int64_t si, int64_t so) {
     constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
@@ -99,45 +117,6 @@ struct Four {
       out[3 * so][k] = evenFar + oddFar;
       out[4 * so][k] = evenFar - oddFar;
       out[5 * so][k] = d;
-    }
-  }
-};
-
-/// F(5x5, 2x2) for fp32, at the same points and so with the same transform of inputs.
-struct Five {
-  using Number = float;
-  static constexpr int64_t kTaps = 2;
-  static constexpr int64_t kTile = 5;
-  static constexpr int64_t kPatch = Four::kPatch;
-  static constexpr int64_t kPlanes = Four::kPlanes;
-
-  static LDM_INLINE void filter(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    constexpr float atZero = 1 / (kNear2 * kFar2), atNear = 1 / (2 * kNear2 * (kNear2 - kFar2)),
-                    atFar = 1 / (2 * kFar2 * (kFar2 - kNear2));
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k];
-      const float evenNear = a * atNear, oddNear = b * (kNear * atNear);
-      const float evenFar = a * atFar, oddFar = b * (kFar * atFar);
-      out[0][k] = a * atZero;
-      out[so][k] = evenNear + oddNear;
-      out[2 * so][k] = evenNear - oddNear;
-      out[3 * so][k] = evenFar + oddFar;
-      out[4 * so][k] = evenFar - oddFar;
-      out[5 * so][k] = b;
-    }
-  }
-
-  static LDM_INLINE void output(const Lane* in, Lane* out, int64_t si, int64_t so) {
-    constexpr float near4 = kNear2 * kNear2, far4 = kFar2 * kFar2;
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const float a = in[0][k], b = in[si][k], c = in[2 * si][k], d = in[3 * si][k], e = in[4 * si][k],
-                  f = in[5 * si][k];
-      const float near = b + c, nearOdd = b - c, far = d + e, farOdd = d - e;
-      out[0][k] = a + near + far;
-      out[so][k] = kNear * nearOdd + kFar * farOdd;
-      out[2 * so][k] = kNear2 * near + kFar2 * far;
-      out[3 * so][k] = kNear3 * nearOdd + kFar3 * farOdd;
-      out[4 * so][k] = near4 * near + far4 * far + f;
     }
   }
 };
