@@ -118,8 +118,9 @@ size_t Executor::pending() const {
 }
 
 void Executor::loop() {
-  // Between the steps of a training there is less; what a service holds while nobody asks is others' memory.
-  constexpr auto kPatience = std::chrono::seconds(2);
+  // Between a training's steps there is less, between a user's requests often; what a service holds while nobody asks
+  // is others' memory.
+  constexpr auto kPatience = std::chrono::seconds(10);
   int threads = 0;
   bool tidy = true;
   for (;;) {

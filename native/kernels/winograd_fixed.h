@@ -23,7 +23,8 @@ bool winogradFixedSuits(const at::Tensor& x, const at::Tensor& weight, bool doub
 /// them would take as long as transforming.
 /// @param weight fp32 or bfloat16
 /// @param bias [O] or undefined
-/// @param doubled whether x is first enlarged to [N, C, 2H, 2W], each pixel to 2x2
+/// @param doubled whether x is first enlarged to [N, C, 2H, 2W], each pixel to 2x2. From 2048 pixels on that is
+/// computed as four convolutions of x with 2x2 taps, by F(5x5, 2x2)
 /// @param transposed whether weight is [C, O, 3, 3] and its taps are read backwards: so the gradient of a convolution's
 /// input comes from that of its output and the convolution's own weight
 /// @return [N, O, H, W] or [N, O, 2H, 2W], channels-last

@@ -17,7 +17,7 @@ TrainableAutoencoder::TrainableAutoencoder(const Value& params) : ImageAutoencod
     return Map{{"log", validationStep(args.get("batch"), args.integer("globalStep"))}};
   });
   method("configureOptimizers", [this](const Value& args) -> Value {
-    training_.configure(optimizerGroups(args.number("learningRate")), firstMomentOf(args));
+    training_.configure(optimizerGroups(args.number("learningRate")), hasHalfFirstMoment(args));
     return {};
   });
   method("trainBatch", [this](const Value& args) -> Value { return trainBatch(args); });

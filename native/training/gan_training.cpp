@@ -55,7 +55,7 @@ Map readScalars(const Map& log) {
   return numbers;
 }
 
-void GanTraining::configure(const std::vector<Group>& groups, at::ScalarType firstMoment) {
+void GanTraining::configure(const std::vector<Group>& groups, bool halfFirstMoment) {
   optimizers_.clear();
   for (const auto& group : groups) {
     const AdamOptions options{.lr = group.learningRate,
@@ -63,7 +63,7 @@ void GanTraining::configure(const std::vector<Group>& groups, at::ScalarType fir
                               .beta2 = 0.9,
                               .eps = 1e-8,
                               .weightDecay = 0,
-                              .firstMoment = firstMoment};
+                              .halfFirstMoment = halfFirstMoment};
     optimizers_.push_back(std::make_shared<Optimizer>(group.parameters, options, /*decoupled=*/false));
   }
   stale_.assign(optimizers_.size(), true);

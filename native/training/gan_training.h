@@ -28,8 +28,8 @@ class GanTraining {
   using Turn = std::function<LossResult(int64_t optimizerIdx)>;
 
   /// Creates an Adam (betas 0.5 and 0.9) for each group.
-  /// @param firstMoment see AdamOptions
-  void configure(const std::vector<Group>& groups, at::ScalarType firstMoment);
+  /// @param halfFirstMoment see AdamOptions
+  void configure(const std::vector<Group>& groups, bool halfFirstMoment);
 
   /// One micro-batch. `args` are those of Stepper; `log` also tells whether to read the logged scalars. Gives
   /// {log: {name: number}, turns: [{loss, log}]}, without `log` empty ones, and deferredLog()'s result with `defer` on

@@ -22,7 +22,7 @@ AdamOptions optionsFrom(const Value& group) {
                       .beta2 = betas[1],
                       .eps = group.number("eps"),
                       .weightDecay = group.number("weight_decay"),
-                      .firstMoment = firstMomentOf(group)};
+                      .halfFirstMoment = hasHalfFirstMoment(group)};
   for (double beta : betas)
     if (!(beta >= 0 && beta < 1)) invalid("each of 'betas' must lie in [0, 1), but one is " + std::to_string(beta));
   if (!(options.lr >= 0)) invalid("the learning rate must not be negative, but is " + std::to_string(options.lr));
@@ -40,7 +40,8 @@ at::Tensor stepTensor(double count, const at::Tensor& parameter) {
   return at::full({}, count, parameter.options().dtype(at::kFloat).requires_grad(false));
 }
 
-at::Tensor emptyMoment(const at::Tensor& parameter, at::ScalarType type) {
+at::Tensor emptyMoment(const at::Tensor& parameter, bool half) {
+  const at::ScalarType type = half ? at::kBFloat16 : parameter.scalar_type();
   return at::empty_like(parameter, parameter.options().dtype(type).requires_grad(false));
 }
 
@@ -52,11 +53,10 @@ at::Tensor sameLayout(const at::Tensor& gradient, const at::Tensor& parameter) {
 
 }  // namespace
 
-at::ScalarType firstMomentOf(const Value& args) {
+bool hasHalfFirstMoment(const Value& args) {
   const std::string type = args.has("firstMoment") ? args.string("firstMoment") : "fp32";
-  if (type == "fp32") return at::kFloat;
-  if (type == "bf16") return at::kBFloat16;
-  invalid("'firstMoment' must be 'fp32' or 'bf16', but is '" + type + "'");
+  if (type != "fp32" && type != "bf16") invalid("'firstMoment' must be 'fp32' or 'bf16', but is '" + type + "'");
+  return type == "bf16";
 }
 
 Optimizer::Optimizer(std::vector<at::Tensor> parameters, const AdamOptions& options, bool decoupled)
@@ -97,8 +97,8 @@ void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
     if (!parameter.grad().defined()) continue;
     auto& m = moments_[i];
     if (!m.expAvg.defined())
-      m = {stepTensor(0, parameter), emptyMoment(parameter, options_.firstMoment).zero_(),
-           emptyMoment(parameter, parameter.scalar_type()).zero_()};
+      m = {stepTensor(0, parameter), emptyMoment(parameter, options_.halfFirstMoment).zero_(),
+           emptyMoment(parameter, /*half=*/false).zero_()};
     all.parameters.push_back(parameter);
     all.gradients.push_back(sameLayout(parameter.grad(), parameter));
     all.firstMoments.push_back(m.expAvg);
@@ -111,7 +111,7 @@ void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
     at::_foreach_add_(all.steps, (1 - unfit).squeeze(0));
   else
     at::_foreach_add_(all.steps, 1);
-  if (options_.firstMoment == at::kFloat) return update(all, unfit);
+  if (!options_.halfFirstMoment) return update(all, unfit);
   for (size_t i = 0; i < moments.size(); ++i) updateInParts(all.parameters[i], all.gradients[i], *moments[i], unfit);
 }
 
@@ -179,7 +179,7 @@ void Optimizer::loadState(const Value& saved) {
     invalid("the optimizer has " + std::to_string(parameters_.size()) + " parameters, but the saved state has " +
             std::to_string(indices.size()) + "; resume with the config that the checkpoint was trained with");
   AdamOptions options = optionsFrom(group);
-  options.firstMoment = options_.firstMoment;
+  options.halfFirstMoment = options_.halfFirstMoment;
 
   at::NoGradGuard noGrad;
   std::vector<Moments> loaded(parameters_.size());
@@ -187,15 +187,15 @@ void Optimizer::loadState(const Value& saved) {
     const Value& entry = saved.get("state").get(std::to_string(indices[i]));
     if (entry.isNull() || stepCount(entry.get("step")) == 0) continue;
     const auto& parameter = parameters_[i];
-    auto moment = [&](const char* name, at::ScalarType type) {
+    auto moment = [&](const char* name, bool half) {
       const auto& t = entry.tensor(name);
       if (t.sizes() != parameter.sizes())
         invalid("the saved '" + std::string(name) + "' of parameter " + std::to_string(i) +
                 " does not have the shape of " + Value(parameter).describe());
-      return emptyMoment(parameter, type).copy_(t);
+      return emptyMoment(parameter, half).copy_(t);
     };
-    loaded[i] = {stepTensor(stepCount(entry.get("step")), parameter), moment("exp_avg", options.firstMoment),
-                 moment("exp_avg_sq", parameter.scalar_type())};
+    loaded[i] = {stepTensor(stepCount(entry.get("step")), parameter), moment("exp_avg", options.halfFirstMoment),
+                 moment("exp_avg_sq", /*half=*/false)};
   }
   moments_ = std::move(loaded);
   options_ = options;

@@ -20,14 +20,14 @@ struct AdamOptions {
   double beta1, beta2;
   double eps;
   double weightDecay;
-  /// In which the first moments are held. bfloat16 takes half of their memory; what a step computes with them is in
-  /// fp32 all the same. They follow a new gradient by a tenth or more, which eight significant bits can express; second
-  /// moments move by a thousandth and could not follow.
-  at::ScalarType firstMoment = at::kFloat;
+  /// Whether first moments are held in bfloat16, in half of their memory; what a step computes with them has the
+  /// parameter's format all the same. They follow a new gradient by a tenth or more, which eight significant bits can
+  /// express; second moments move by a thousandth and could not follow.
+  bool halfFirstMoment = false;
 };
 
-/// "firstMoment" of the arguments of configureOptimizers: "bf16", or "fp32" where there is none.
-at::ScalarType firstMomentOf(const Value& args);
+/// Whether "firstMoment" of the arguments of configureOptimizers is "bf16"; else it has to be "fp32" or absent.
+bool hasHalfFirstMoment(const Value& args);
 
 /// Adam or AdamW over one group of parameters, in the order in which they were given.
 ///

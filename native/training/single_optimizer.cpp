@@ -23,7 +23,7 @@ void SingleOptimizer::configure(std::vector<at::Tensor> parameters, const Value&
                             .beta2 = 0.999,
                             .eps = 1e-8,
                             .weightDecay = weightDecay,
-                            .firstMoment = firstMomentOf(args)};
+                            .halfFirstMoment = hasHalfFirstMoment(args)};
   optimizer_ = std::make_shared<Optimizer>(std::move(parameters), options, /*decoupled=*/true);
   accumulating_ = false;
 }
