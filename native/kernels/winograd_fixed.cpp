@@ -175,6 +175,7 @@ LDM_VNNI_INLINE void transformChannels(const Bf16Bits* const* pixels, int64_t c,
 /// `first`, and their inverse factors inverse[tile][plane].
 /// @param scratch 2 * kPlanes for each 2 * kLanes of the channels
 /// @param outside C zeros
+template <class F>
 LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, float* inverse, int64_t channels,
                               const TileGrid& g, int64_t first, int64_t begin, int64_t end, Lane* scratch,
                               const Bf16Bits* outside) {
@@ -195,7 +196,7 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
     Lane squares[kPadded] = {};
     Lane* numbers = scratch;
     for (int64_t c = 0; c < channels; c += 2 * kLanes, numbers += 2 * kPlanes) {
-      fetchNextTile(source + c, channels, g, y0, x0);
+      fetchNextTile<F>(source + c, channels, g, y0, x0);
       transformChannels<false>(pixels, c, pairsOf(channels - c), numbers);
       transformChannels<true>(pixels, c, pairsOf(channels - c), numbers + kPlanes);
       Integer* target = v + (t - first) * channels + c;
@@ -315,8 +316,8 @@ class FixedPoint {
               int64_t begin, int64_t end) {
     std::vector<float> scratch(static_cast<size_t>(kPlanes * (channels + kLanes)));
     const std::vector<Image> outside(static_cast<size_t>(channels));
-    transformInputs(x, v, stride, left_.data(), channels, g, first, begin, end, reinterpret_cast<Lane*>(scratch.data()),
-                    outside.data());
+    transformInputs<F>(x, v, stride, left_.data(), channels, g, first, begin, end,
+                       reinterpret_cast<Lane*>(scratch.data()), outside.data());
   }
   static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
                        int64_t groups) {

@@ -20,6 +20,7 @@ LDM_AVX512 void transformFilters(const Filters<float>& source, int64_t o, float*
   }
 }
 
+template <class F>
 LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_t channels, const TileGrid& g,
                                 int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
@@ -27,7 +28,7 @@ LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_
     const int64_t y0 = top - g.above, x0 = left - g.before;
     const float* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      fetchNextTile(source + c, channels, g, y0, x0);
+      fetchNextTile<F>(source + c, channels, g, y0, x0);
       Lane patch[kPlanes], full[kPlanes];
       gather<Four::kPatch>(source + c, patch, channels, g, y0, x0);
       inputOf(patch, full);
@@ -76,10 +77,13 @@ LDM_AVX512 void transformOutputs(const float* m, int64_t stride, int64_t outs, c
         load(source, product[p]);
       }
       outputOf<F>(product, full);
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < columns; ++j)
-          _mm512_storeu_ps(target + i * rowStep + j * columnStep + c,
-                           _mm512_add_ps(_mm512_loadu_ps(full[i * F::kTile + j]), _mm512_loadu_ps(bias + c)));
+      const __m512 offset = _mm512_loadu_ps(bias + c);
+      float* row = target + c;
+      for (int64_t i = 0; i < rows; ++i, row += rowStep) {
+        float* pixel = row;
+        for (int64_t j = 0; j < columns; ++j, pixel += columnStep)
+          _mm512_storeu_ps(pixel, _mm512_add_ps(_mm512_loadu_ps(full[i * F::kTile + j]), offset));
+      }
     }
   }
 }
@@ -99,7 +103,7 @@ struct Float {
   }
   static void inputs(const Image* x, Number* v, int64_t stride, int64_t channels, const TileGrid& g, int64_t first,
                      int64_t begin, int64_t end) {
-    transformInputs(x, v, stride, channels, g, first, begin, end);
+    transformInputs<F>(x, v, stride, channels, g, first, begin, end);
   }
   static void multiply(const Number* v, int64_t tiles, int64_t channels, const Number* u, Product* m, int64_t outs,
                        int64_t groups) {

@@ -132,10 +132,10 @@ LDM_AVX512_INLINE void outputOf(const Lane* product, Lane* full) {
 }
 
 /// Fetches the pixels that the tile to the right has beyond those of the tile at (y0, x0).
-template <class T>
+template <class F, class T>
 LDM_AVX512_INLINE void fetchNextTile(const T* x, int64_t channels, const TileGrid& g, int64_t y0, int64_t x0) {
-  for (int64_t i = 0; i < Four::kPatch; ++i)
-    for (int64_t j = Four::kPatch; j < Four::kPatch + g.tile; ++j) {
+  for (int64_t i = 0; i < F::kPatch; ++i)
+    for (int64_t j = F::kPatch; j < F::kPatch + F::kTile; ++j) {
       const int64_t row = (y0 + i) >> g.shift, column = (x0 + j) >> g.shift;
       _mm_prefetch(x + (row * (g.width >> g.shift) + column) * channels, _MM_HINT_T0);
     }
