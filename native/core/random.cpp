@@ -6,8 +6,8 @@
 #include <cmath>
 #include <sstream>
 
-#include "../kernels/bernoulli.h"
 #include "backend.h"
+#include "bernoulli.h"
 #include "context.h"
 
 namespace ldm {

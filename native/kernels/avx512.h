@@ -1,7 +1,7 @@
 // What the kernels share that are written in instructions of AVX-512. Only for a file of such kernels.
 #pragma once
 
-#include "simd.h"
+#include "../core/simd.h"
 
 #ifdef LDM_AVX512
 #ifndef __clang__

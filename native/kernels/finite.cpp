@@ -6,7 +6,7 @@
 #include <atomic>
 #include <bit>
 
-#include "simd.h"
+#include "../core/simd.h"
 
 namespace ldm {
 

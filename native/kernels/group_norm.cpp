@@ -8,10 +8,10 @@
 #include <cstring>
 #include <vector>
 
+#include "../core/simd.h"
 #include "avx512.h"
 #include "group_norm_gradient.h"
 #include "policy.h"
-#include "simd.h"
 
 namespace ldm {
 

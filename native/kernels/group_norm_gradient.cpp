@@ -13,8 +13,8 @@
 #include <cstring>
 #include <vector>
 
+#include "../core/simd.h"
 #include "avx512.h"
-#include "simd.h"
 
 namespace ldm {
 

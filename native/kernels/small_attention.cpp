@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "simd.h"
+#include "../core/simd.h"
 
 namespace ldm {
 

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "../core/full_precision.h"
-#include "simd.h"
+#include "../core/simd.h"
 
 namespace ldm {
 

@@ -9,8 +9,8 @@
 #include <cstring>
 #include <vector>
 
+#include "../core/simd.h"
 #include "linear.h"
-#include "simd.h"
 #include "winograd_float.h"
 #include "winograd_transforms.h"
 #include "workspace.h"

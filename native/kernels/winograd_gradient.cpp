@@ -8,8 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "../core/simd.h"
 #include "linear.h"
-#include "simd.h"
 #include "winograd.h"
 #include "winograd_transforms.h"
 #include "workspace.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "simd.h"
+#include "../core/simd.h"
 
 namespace ldm {
 
