@@ -326,11 +326,12 @@ class FixedPoint {
   void outputs(const Product* m, int64_t stride, int64_t outs, const float* bias, Image* y, int64_t channels,
                const TileGrid& g, int64_t first, int64_t begin, int64_t end) const {
     const auto transform = hasBf16() ? transformOutputs<F, true> : transformOutputs<F, false>;
-    transform(m, stride, left_.data(), right_.data(), outs, bias, y, channels, g, first, begin, end);
+    const float* left = left_.data() + first * kPlanes % static_cast<int64_t>(left_.size());
+    transform(m, stride, left, right_.data(), outs, bias, y, channels, g, first, begin, end);
   }
 
  private:
-  std::vector<float> left_, right_;  ///< inverse factors [tile][plane] of inputs and [plane][outs] of filters
+  std::vector<float> left_, right_;  ///< inverse factors [held tile][plane] of inputs and [plane][outs] of filters
 };
 
 }  // namespace

@@ -164,7 +164,7 @@ at::Tensor scratchOf(int slot, int64_t count) {
 /// - multiply(v, tiles, C, u, m, outs, groups): m[tile][outs] of a plane for `groups` * kLanes output channels; tiles
 ///   is a multiple of kTiles
 /// - outputs(m, stride, outs, bias, y, O, grid, first, begin, end): the products of `outs` channels to y[N][H][W][O],
-///   where m[0] would be that of tile `first`
+///   where m[0] is that of tile `first`
 template <class Format, class Weight>
 void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const float* offset, const at::Tensor& y,
                    const TileGrid& g) {
@@ -203,22 +203,21 @@ void convolveTiles(const at::Tensor& x, const Filters<Weight>& source, const flo
       }
     });
     for (int64_t first = 0; first < tiles; first += tileBlock) {
-      const int64_t count = std::min(tileBlock, tiles - first), base = first / held * held;
+      const int64_t count = std::min(tileBlock, tiles - first), before = first % held;
       if (firstOut == 0 || held < tiles)
         at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-          format.inputs(image, v, vStride, in, g, base, begin, end);
+          format.inputs(image, v, vStride, in, g, first - before, begin, end);
         });
       const int64_t panels = (groups + kGroups - 1) / kGroups;
       at::parallel_for(0, kPlanes * panels, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const int64_t p = i / panels, group = i % panels * kGroups, o = group * kLanes;
-          Format::multiply(v + p * vStride + (first - base) * in, rounded(count), in, u + p * uStride + o * in,
+          Format::multiply(v + p * vStride + before * in, rounded(count), in, u + p * uStride + o * in,
                            m + p * mStride + o, outs, std::min(kGroups, groups - group));
         }
       });
       at::parallel_for(first, first + count, 8, [&](int64_t begin, int64_t end) {
-        format.outputs(m - (first - base) * outs, mStride, outs, offset + firstOut, target + firstOut, out, g, base,
-                       begin, end);
+        format.outputs(m, mStride, outs, offset + firstOut, target + firstOut, out, g, first, begin, end);
       });
     }
   }
