@@ -19,7 +19,7 @@ LDM_INLINE uint32_t twisted(uint32_t u, uint32_t v) {
   return (((u & 0x80000000u) | (v & 0x7fffffffu)) >> 1) ^ ((v & 1u) != 0 ? 0x9908b0dfu : 0u);
 }
 
-/// The state's successor. Each loop reads what is at least a vector's length away from what it writes.
+/// The state's successor. Each loop reads ahead of what it writes, or more numbers behind it than a register holds.
 LDM_SIMD void advance(uint32_t* s) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < kState - kMiddle; ++i) s[i] = s[i + kMiddle] ^ twisted(s[i], s[i + 1]);

@@ -184,7 +184,7 @@ LDM_VNNI void transformInputs(const Bf16Bits* x, Integer* v, int64_t stride, flo
   constexpr int64_t kPadded = (kPlanes + kLanes - 1) / kLanes * kLanes;
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, top, left] = g.place(t);
-    const int64_t y0 = top - g.above, x0 = left - g.before;
+    const int64_t y0 = top - g.above(), x0 = left - g.before();
     const Bf16Bits* source = x + image * g.sourcePixels() * channels;
     const Bf16Bits* pixels[kPlanes];
     for (int64_t i = 0; i < kPlanes; ++i) {

@@ -25,7 +25,7 @@ LDM_AVX512 void transformInputs(const float* x, float* v, int64_t stride, int64_
                                 int64_t first, int64_t begin, int64_t end) {
   for (int64_t t = begin; t < end; ++t) {
     const auto [image, top, left] = g.place(t);
-    const int64_t y0 = top - g.above, x0 = left - g.before;
+    const int64_t y0 = top - g.above(), x0 = left - g.before();
     const float* source = x + image * g.sourcePixels() * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       fetchNextTile<F>(source + c, channels, g, y0, x0);

@@ -182,16 +182,16 @@ struct TileGrid {
         shift(doubled ? 1 : 0) {}
   /// Those of a phase; height and width are the original's.
   TileGrid(int64_t height, int64_t width, int64_t tile, const Phase& phase) : TileGrid(height, width, tile) {
-    above = 1 - phase.y;
-    before = 1 - phase.x;
     step = 2;
     this->phase = phase;
   }
   int64_t height, width, tilesY, tilesX, tile;
-  int64_t shift;                  ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
-  int64_t above = 1, before = 1;  ///< rows and columns of a tile's inputs above and before its outputs
-  int64_t step = 1;               ///< distance of two outputs in the result
-  Phase phase{0, 0};              ///< where the first of them is
+  int64_t shift;      ///< 1 where each pixel in memory stands for 2x2 of the image, else 0
+  int64_t step = 1;   ///< distance of two outputs in the result
+  Phase phase{0, 0};  ///< where the first of them is
+  /// Rows and columns of a tile's inputs above and before its outputs.
+  int64_t above() const { return 1 - phase.y; }
+  int64_t before() const { return 1 - phase.x; }
   int64_t sourcePixels() const { return (height >> shift) * (width >> shift); }
   /// Where a tile's first output lies among the pixels of the results, and how far from it the next row's and the next
   /// column's are.

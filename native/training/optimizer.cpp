@@ -91,7 +91,6 @@ void Optimizer::step(size_t index) { step(index, index + 1, {}); }
 void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
   at::NoGradGuard noGrad;
   Operands all;
-  std::vector<const Moments*> moments;
   for (size_t i = first; i < last; ++i) {
     const auto& parameter = parameters_[i];
     if (!parameter.grad().defined()) continue;
@@ -104,7 +103,6 @@ void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
     all.firstMoments.push_back(m.expAvg);
     all.secondMoments.push_back(m.expAvgSq);
     all.steps.push_back(m.step);
-    moments.push_back(&m);
   }
   if (all.parameters.empty()) return;
   if (unfit.defined())
@@ -112,7 +110,7 @@ void Optimizer::step(size_t first, size_t last, const at::Tensor& unfit) {
   else
     at::_foreach_add_(all.steps, 1);
   if (!options_.halfFirstMoment) return update(all, unfit);
-  for (size_t i = 0; i < moments.size(); ++i) updateInParts(all.parameters[i], all.gradients[i], *moments[i], unfit);
+  for (size_t i = 0; i < all.parameters.size(); ++i) updateInParts(all, i, unfit);
 }
 
 void Optimizer::update(const Operands& of, const at::Tensor& unfit) const {
@@ -128,18 +126,18 @@ void Optimizer::update(const Operands& of, const at::Tensor& unfit) const {
     apply([](auto&&... a) { at::_fused_adam_(a...); });
 }
 
-void Optimizer::updateInParts(const at::Tensor& parameter, const at::Tensor& gradient, const Moments& moments,
-                              const at::Tensor& unfit) const {
+void Optimizer::updateInParts(const Operands& of, size_t i, const at::Tensor& unfit) const {
   // so many numbers that the widened ones stay in the caches of a processor
   constexpr int64_t kPart = int64_t{1} << 16;
-  const int64_t all = parameter.numel(), part = parameter.device().is_cpu() ? kPart : all;
-  const auto flat = [all](const at::Tensor& t) { return t.detach().as_strided({all}, {1}); };
-  const at::Tensor p = flat(parameter), g = flat(gradient), m = flat(moments.expAvg), v = flat(moments.expAvgSq);
+  const int64_t all = of.parameters[i].numel(), part = of.parameters[i].device().is_cpu() ? kPart : all;
+  const auto flat = [&](const std::vector<at::Tensor>& list) { return list[i].detach().as_strided({all}, {1}); };
+  const at::Tensor p = flat(of.parameters), g = flat(of.gradients), m = flat(of.firstMoments),
+                   v = flat(of.secondMoments);
   for (int64_t first = 0; first < all; first += part) {
     const int64_t count = std::min(part, all - first);
     const auto some = [&](const at::Tensor& t) { return t.narrow(0, first, count); };
     const at::Tensor narrow = some(m), wide = narrow.to(p.scalar_type());
-    update({{some(p)}, {some(g)}, {wide}, {some(v)}, {moments.step}}, unfit);
+    update({{some(p)}, {some(g)}, {wide}, {some(v)}, {of.steps[i]}}, unfit);
     narrow.copy_(wide);
   }
 }

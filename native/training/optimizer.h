@@ -72,9 +72,8 @@ class Optimizer : public Object {
     std::vector<at::Tensor> parameters, gradients, firstMoments, secondMoments, steps;
   };
   void update(const Operands& operands, const at::Tensor& unfit) const;
-  /// update() of one parameter whose first moment is in bfloat16, a part after another on the CPU.
-  void updateInParts(const at::Tensor& parameter, const at::Tensor& gradient, const Moments& moments,
-                     const at::Tensor& unfit) const;
+  /// update() of the i-th of them, whose first moment is in bfloat16, a part after another on the CPU.
+  void updateInParts(const Operands& operands, size_t i, const at::Tensor& unfit) const;
 
   std::vector<at::Tensor> parameters_;
   std::vector<Moments> moments_;
